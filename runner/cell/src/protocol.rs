@@ -1,0 +1,421 @@
+//! What the runner and a cell say to each other.
+//!
+//! A frame is a `u32` little-endian length and so many bytes of postcard. Values travel as their
+//! canonical bytes ([`signalbox_core::value::encode`]), so that no nesting is decoded by recursion
+//! that nobody bounded. Both directions share one socket, which is the cell's standard input.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use signalbox_core::diagnostic::Diagnostic;
+use signalbox_core::journal::{Chunk, Entry, Failure, Key, Outcome};
+use signalbox_core::run::{Reason, RunError};
+use signalbox_core::{Digest, RunId};
+
+/// Largest frame, without its length: DESIGN §6.7.
+pub const MAX_FRAME: usize = 8 << 20;
+
+/// From the runner to a cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToCell {
+    /// A script or library, for programs and checks that name it. Kept until [`Self::Forget`].
+    Source {
+        /// Which tree it belongs to: the deployment's number, or 0 for a check.
+        tree: i64,
+        /// Path from the workspace's folder.
+        path: String,
+        /// Its text.
+        text: String,
+    },
+    /// A flow, for the runs that name it. Its sources came before. Kept until [`Self::Forget`].
+    Program {
+        /// The runner's number for it, unique in this cell.
+        program: u32,
+        /// Which tree its sources belong to.
+        tree: i64,
+        /// The flow's file, for errors.
+        file: String,
+        /// A `signalbox_core::catalog::Plan` as JSON.
+        plan: String,
+        /// The workspace's environment.
+        env: BTreeMap<String, String>,
+        /// Names of the secrets that scripts may hold handles of.
+        secrets: Vec<String>,
+        /// Names and types of the connectors.
+        connectors: BTreeMap<String, String>,
+        /// Most Rhai operations of one run.
+        operations: u64,
+    },
+    /// Drops a tree's sources and programs.
+    Forget {
+        /// The tree.
+        tree: i64,
+    },
+    /// Evaluate a run, after those that were sent before.
+    Start(Box<Start>),
+    /// More of a journal that is to be replayed, before the [`Start`] of its run.
+    Journal {
+        /// The run, by its number in this cell.
+        run: u32,
+        /// Entries, in order.
+        entries: Vec<Entry>,
+    },
+    /// The outcome of the effect that the cell waits for.
+    Outcome {
+        /// The run.
+        run: u32,
+        /// What happened; never [`Outcome::Pending`].
+        outcome: Outcome,
+    },
+    /// Stop the run. The cell answers with [`FromCell::Unwound`]. Sticky: nothing the script does
+    /// can make it an ordinary end.
+    Unwind {
+        /// The run.
+        run: u32,
+    },
+    /// Give back every run that has not begun. The cell answers with [`FromCell::Returned`].
+    Recall,
+    /// Check the scripts that came as sources of tree 0 and forget them. Answered with
+    /// [`FromCell::Facts`], one frame for each script, then [`FromCell::Checked`].
+    Check(CheckRequest),
+}
+
+/// A run to evaluate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// The runner's number for it, never used twice in one cell.
+    pub run: u32,
+    /// The program.
+    pub program: u32,
+    /// Its inputs, in canonical bytes.
+    pub inputs: Vec<u8>,
+    /// What the run knows of itself.
+    pub about: About,
+    /// The key under which this run's markers of secrets are made.
+    pub marker_key: [u8; 32],
+    /// Seed of the run's random numbers. Used for first executions only: what was drawn is in
+    /// the journal.
+    pub seed: u64,
+    /// Where its ordinals stand is in the journal that came before; this many entries.
+    pub journal: u32,
+}
+
+/// What `run::*` tells a script.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The run's id.
+    pub id: RunId,
+    /// Its flow.
+    pub flow: String,
+    /// Its workspace.
+    pub workspace: String,
+    /// The commit it is pinned to.
+    pub revision: String,
+    /// Attempt of the run as a whole, from 1.
+    pub attempt: u32,
+    /// What started it: `schedule`, `call`, `api`, ...
+    pub trigger: String,
+    /// The nominal time of the slot, microseconds, when a schedule started it.
+    pub slot: Option<i64>,
+    /// Who called: `workspace/flow`, when a call started it.
+    pub caller: Option<String>,
+}
+
+/// From a cell to the runner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromCell {
+    /// The cell is sandboxed and takes work. Always the first frame.
+    Ready {
+        /// Isolation level that it reached: 0 to 3.
+        isolation: u8,
+    },
+    /// A run has begun.
+    Began {
+        /// The run.
+        run: u32,
+    },
+    /// The run wants an effect and waits for its outcome.
+    Effect(Box<Effect>),
+    /// Cheap entries that have waited for long enough to become durable.
+    Flush {
+        /// The run.
+        run: u32,
+        /// What to record.
+        chunk: Chunk,
+    },
+    /// The run ended.
+    Ended {
+        /// The run.
+        run: u32,
+        /// What is left to record.
+        chunk: Chunk,
+        /// How it ended.
+        end: End,
+    },
+    /// The run was stopped as asked. Nothing is recorded: what was buffered is repeated on replay.
+    Unwound {
+        /// The run.
+        run: u32,
+    },
+    /// Runs that had not begun.
+    Returned {
+        /// The runs.
+        runs: Vec<u32>,
+    },
+    /// What a check found in one script.
+    Facts(Box<Facts>),
+    /// The check is complete.
+    Checked,
+}
+
+/// An effect that a run asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    /// The run.
+    pub run: u32,
+    /// Cheap entries that came before and must be durable before the effect.
+    pub chunk: Chunk,
+    /// Where it stands in its run.
+    pub key: Key,
+    /// Digest of the request.
+    pub fingerprint: Digest,
+    /// What is wanted.
+    pub request: Request,
+}
+
+/// What an effect wants. Values are canonical bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// `broker::request` (waits for the result) and `broker::start`.
+    Call {
+        /// What the script named.
+        target: String,
+        /// The inputs.
+        inputs: Vec<u8>,
+        /// Whether it waits.
+        wait: bool,
+    },
+    /// `http::*`.
+    Http(HttpRequest),
+    /// A method of a connector.
+    Connector {
+        /// The connector.
+        name: String,
+        /// The method: `get`, `send`, ...
+        method: String,
+        /// The arguments, a list.
+        arguments: Vec<u8>,
+    },
+    /// `state::get`.
+    StateGet {
+        /// The value's name.
+        name: String,
+    },
+    /// `state::list`.
+    StateList {
+        /// What the names start with.
+        prefix: String,
+    },
+    /// `state::set`.
+    StateSet {
+        /// The value's name.
+        name: String,
+        /// What it becomes.
+        value: Vec<u8>,
+    },
+    /// `state::add`.
+    StateAdd {
+        /// The value's name.
+        name: String,
+        /// How much.
+        by: i64,
+    },
+    /// `state::swap`.
+    StateSwap {
+        /// The value's name.
+        name: String,
+        /// What it must be; `None`: missing.
+        expected: Option<Vec<u8>>,
+        /// What it becomes.
+        value: Vec<u8>,
+    },
+    /// `state::delete`.
+    StateDelete {
+        /// The value's name.
+        name: String,
+    },
+    /// `secret(name)`: fails unless it is set. The outcome is null; the handle is made in the cell.
+    Secret {
+        /// The secret.
+        name: String,
+    },
+}
+
+impl Request {
+    /// The host function's name, as in the journal.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Call { wait: true, .. } => "broker::request",
+            Self::Call { wait: false, .. } => "broker::start",
+            Self::Http(_) => "http",
+            Self::Connector { .. } => "connector",
+            Self::StateGet { .. } => "state::get",
+            Self::StateList { .. } => "state::list",
+            Self::StateSet { .. } => "state::set",
+            Self::StateAdd { .. } => "state::add",
+            Self::StateSwap { .. } => "state::swap",
+            Self::StateDelete { .. } => "state::delete",
+            Self::Secret { .. } => "secret",
+        }
+    }
+}
+
+/// A request to the network. The outcome is a map `{ status, headers, body }`, the body as bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpRequest {
+    /// `GET`, `POST`, ...
+    pub method: String,
+    /// The whole URL.
+    pub url: String,
+    /// Header names in lower case, in order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Longest time, in milliseconds; the runner's default when not given.
+    pub timeout_ms: Option<u64>,
+}
+
+/// How a run ended in its cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// With a result, in canonical bytes.
+    Result(Vec<u8>),
+    /// With an error; the reason is `script_error`, `limit_exceeded` or `denied`.
+    Error(Reason, RunError),
+    /// Its replay does not match its journal.
+    Incompatible(String),
+}
+
+/// Scripts to check. Their texts came as [`ToCell::Source`] of tree 0.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckRequest {
+    /// What to check.
+    pub scripts: Vec<CheckScript>,
+    /// Names of the secrets that the workspace declares.
+    pub secrets: Vec<String>,
+    /// Names of the connectors that the workspace declares.
+    pub connectors: Vec<String>,
+}
+
+/// One piece of Rhai to check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckScript {
+    /// What it is called in [`Facts`].
+    pub name: String,
+    /// Where it is, for diagnostics: path from the repository's root.
+    pub file: String,
+    /// Line and column of `file` at which the code begins; 1, 1 for a whole file.
+    pub origin: (u32, u32),
+    /// What it is.
+    pub kind: ScriptKind,
+    /// The code; for files the text that came as a source under this path.
+    pub code: ScriptCode,
+}
+
+/// Where the code to check is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ScriptCode {
+    /// Here.
+    Inline(String),
+    /// It came as a source with this path from the workspace's folder.
+    Source(String),
+}
+
+/// What a piece of Rhai is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ScriptKind {
+    /// A `script:` file: must have `main(inputs)`.
+    Script,
+    /// A bare flow: `main(inputs)`, or code that sees `inputs`.
+    Flow,
+    /// A library: only what it defines counts.
+    Library,
+    /// `run:` of a step: sees `inputs` and `steps`.
+    Run,
+    /// `when:` or the inside of a `${...}`: an expression that sees `inputs` and `steps`.
+    Expression,
+}
+
+/// What a check found in one piece of Rhai.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The name from the request.
+    pub name: String,
+    /// Every fault.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Libraries that it imports, by path from the workspace's folder with `.rhai`.
+    pub imports: Vec<String>,
+    /// Calls through the broker whose target is a literal.
+    pub calls: Vec<FoundCall>,
+}
+
+/// A call through the broker that can be seen in a script.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundCall {
+    /// What is named.
+    pub target: String,
+    /// The inputs' keys when they are a literal map, each with its value in canonical bytes when
+    /// that is literal too.
+    pub inputs: Option<BTreeMap<String, Option<Vec<u8>>>>,
+    /// Line in the file, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+}
+
+/// A frame that cannot be read or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// Larger than [`MAX_FRAME`].
+    #[error("a frame of {0} bytes is over the bound of {MAX_FRAME}")]
+    TooLarge(usize),
+    /// Not what the other side would have sent.
+    #[error("a frame that cannot be read")]
+    Malformed,
+}
+
+/// Appends a frame to `out`.
+pub fn write_frame<T: Serialize>(frame: &T, out: &mut Vec<u8>) -> Result<(), FrameError> {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let body = std::mem::take(out);
+    *out = postcard::to_extend(frame, body).map_err(|_| FrameError::Malformed)?;
+    let length = out.len() - start - 4;
+    if length > MAX_FRAME {
+        out.truncate(start);
+        return Err(FrameError::TooLarge(length));
+    }
+    out[start..start + 4].copy_from_slice(&(length as u32).to_le_bytes());
+    Ok(())
+}
+
+/// Takes the first whole frame off `bytes`: the frame and how many bytes it took. `None` when
+/// there is no whole frame yet.
+pub fn read_frame<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+) -> Result<Option<(T, usize)>, FrameError> {
+    let Some((head, rest)) = bytes.split_first_chunk::<4>() else { return Ok(None) };
+    let length = u32::from_le_bytes(*head) as usize;
+    if length > MAX_FRAME {
+        return Err(FrameError::TooLarge(length));
+    }
+    let Some(body) = rest.get(..length) else { return Ok(None) };
+    let (frame, left) = postcard::take_from_bytes(body).map_err(|_| FrameError::Malformed)?;
+    if left.is_empty() { Ok(Some((frame, length + 4))) } else { Err(FrameError::Malformed) }
+}
+
+/// The request's own failure when nobody can answer it: used by both sides for a value that does
+/// not decode.
+pub fn malformed_value() -> Failure {
+    Failure::permanent(signalbox_core::codes::Code::BadValue, "a value that cannot be read")
+}

@@ -1,0 +1,2 @@
+//! One binary that runs the automation of a whole git monorepo.
+fn main() {}

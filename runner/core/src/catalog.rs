@@ -1,0 +1,328 @@
+//! What is live: workspaces, their flows, and what each may do. Immutable, swapped whole.
+//!
+//! These types are what `workspaces` makes of a revision's files, what the store keeps of a
+//! deployment, and what the engine runs. All of them round-trip through JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Digest, FlowName, Revision, ServiceName, WorkspaceName};
+use crate::inputs::Schema;
+use crate::schedule::Schedule;
+use crate::value::Value;
+
+/// Version of everything that turns files into a [`Workspace`]. Part of a workspace's identity: a
+/// runner that checks more than the one before looks at everything again.
+pub const VALIDATOR_VERSION: u32 = 1;
+
+/// Platform or domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// How the system runs. Exactly one workspace is it.
+    Platform,
+    /// What the system does.
+    Domain,
+}
+
+impl Kind {
+    /// `platform` or `domain`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Platform => "platform",
+            Self::Domain => "domain",
+        }
+    }
+}
+
+/// A workspace at one revision, checked and complete.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Workspace {
+    /// Its name.
+    pub name: WorkspaceName,
+    /// Platform or domain.
+    pub kind: Kind,
+    /// The workspace's folder in the repository.
+    pub path: String,
+    /// The commit it was read from.
+    pub revision: Revision,
+    /// The id of its folder's tree at that commit.
+    pub tree: String,
+    /// Digest of its entry in the root manifest.
+    pub config_hash: Digest,
+    /// From the workspace file; for people.
+    pub about: About,
+    /// What it was granted by the root manifest.
+    pub grants: Grants,
+    /// Its own environment, read with `env("NAME")`.
+    pub env: BTreeMap<String, String>,
+    /// Names of the secrets that its scripts and connectors may use.
+    pub secrets: BTreeSet<String>,
+    /// Its connectors by name.
+    pub connectors: BTreeMap<String, Connector>,
+    /// Services by name; platform only.
+    pub exports: BTreeMap<ServiceName, Export>,
+    /// Domain flows that it starts; platform only.
+    pub may_start: BTreeMap<WorkspaceName, BTreeSet<FlowName>>,
+    /// Its own flows that the platform may start; domain only.
+    pub accepts: BTreeSet<FlowName>,
+    /// Services that it calls; domain only.
+    pub uses: BTreeSet<ServiceUse>,
+    /// Its flows.
+    pub flows: BTreeMap<FlowName, Flow>,
+    /// Digest of every script and library, by path from the workspace's folder.
+    pub sources: BTreeMap<String, Digest>,
+}
+
+impl Workspace {
+    /// What makes two states of a workspace the same: nothing is to be done between them.
+    pub fn identity(&self) -> Digest {
+        identity(&self.tree, self.config_hash)
+    }
+}
+
+/// The identity of a workspace from its tree and its entry in the root manifest.
+pub fn identity(tree: &str, config_hash: Digest) -> Digest {
+    Digest::of_parts([
+        tree.as_bytes(),
+        config_hash.0.as_slice(),
+        VALIDATOR_VERSION.to_le_bytes().as_slice(),
+    ])
+}
+
+/// What a workspace says of itself, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Short name for pages; the workspace's name when not given.
+    pub title: Option<String>,
+    /// One sentence.
+    pub description: Option<String>,
+    /// Who is asked when it breaks.
+    pub owner: Option<String>,
+    /// `production`, `staging`, ...; from the root manifest.
+    pub environment: Option<String>,
+    /// From the root manifest.
+    pub tags: Vec<String>,
+}
+
+/// What the root manifest gives to a workspace. Default: nothing, within the default limits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grants {
+    /// Hosts, `host:port` or origins that its effects may reach.
+    pub network: Vec<NetworkGrant>,
+    /// How much it may use.
+    pub limits: Limits,
+}
+
+/// One place in the network that a workspace may reach.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NetworkGrant {
+    /// `http` or `https`; both when not given.
+    pub scheme: Option<String>,
+    /// A host name in lower case, or a literal address without brackets.
+    pub host: String,
+    /// The port; the scheme's own when not given.
+    pub port: Option<u16>,
+}
+
+/// How much a workspace may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Memory of one cell, in bytes.
+    pub memory: u64,
+    /// Runs that are evaluated side by side.
+    pub concurrency: u32,
+    /// Longest active time of one run; a flow's `timeout` may be shorter.
+    pub run_time: Duration,
+    /// Rhai operations of one run.
+    pub operations: u64,
+    /// Runs that may wait.
+    pub queue: u32,
+}
+
+impl Default for Limits {
+    /// DESIGN §6.7.
+    fn default() -> Self {
+        Self {
+            memory: 128 << 20,
+            concurrency: 16,
+            run_time: Duration::from_secs(30 * 60),
+            operations: 100_000_000,
+            queue: 200_000,
+        }
+    }
+}
+
+/// A named, configured client of an outside system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connector {
+    /// Its type.
+    pub kind: ConnectorKind,
+    /// Its settings by field; texts may hold `${secrets.NAME}` and `${env.NAME}`, which the runner
+    /// fills in at the last moment.
+    pub settings: BTreeMap<String, String>,
+    /// `headers` of an `http` connector.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// The types of connectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectorKind {
+    /// `base_url`, `headers`; methods `get post put patch delete`.
+    Http,
+    /// `webhook_url`, `channel`; method `send`.
+    Slack,
+    /// `level`; method `send`: a log line of the run.
+    Log,
+}
+
+/// A flow of the platform that domains may call by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Export {
+    /// The platform's flow behind it.
+    pub flow: FlowName,
+    /// The version that callers ask for with `name@version`.
+    pub version: u32,
+    /// Who may call.
+    pub callers: Callers,
+    /// Most calls in a time, over all callers together.
+    pub rate_limit: Option<RateLimit>,
+    /// How long a caller waits for the result at most.
+    pub timeout: Option<Duration>,
+}
+
+/// Who may call a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Callers {
+    /// Every domain that declares the use: `[domains]`.
+    Domains,
+    /// These workspaces.
+    Only(BTreeSet<WorkspaceName>),
+}
+
+/// So many in a time: `60/m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateLimit {
+    /// How many.
+    pub count: u32,
+    /// In how long.
+    pub per: Duration,
+}
+
+/// A service that a domain declares to call: `alerts.send@1`, or `alerts.send` for whatever
+/// version there is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ServiceUse {
+    /// The service.
+    pub service: ServiceName,
+    /// The version that is wanted.
+    pub version: Option<u32>,
+}
+
+/// A flow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Its file, by path from the workspace's folder.
+    pub file: String,
+    /// One sentence for people.
+    pub summary: Option<String>,
+    /// What it takes.
+    pub inputs: Schema,
+    /// When it fires.
+    pub schedules: Vec<Schedule>,
+    /// Longest active time of a run.
+    pub timeout: Option<Duration>,
+    /// What a cell does for it.
+    pub plan: Plan,
+    /// Calls to other workspaces that can be seen in its steps and scripts.
+    pub calls: Vec<LiteralCall>,
+}
+
+/// What a cell interprets.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// What the flow returns: a template; the last step's result when not given.
+    pub output: Option<Value>,
+    /// Every script and library that the steps can reach, by path from the workspace's folder.
+    pub sources: BTreeSet<String>,
+}
+
+/// A named part of a flow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Unique in its flow.
+    pub id: String,
+    /// A Rhai expression; the step is skipped (its result is null) unless it is true.
+    pub when: Option<String>,
+    /// What it does.
+    pub action: Action,
+    /// Where it stands in the flow's file, for errors: line, from 1.
+    pub line: u32,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Rhai in place; its value is the step's result. `inputs` and `steps` are variables.
+    Run {
+        /// The code.
+        code: String,
+        /// Line of the flow's file on which the code begins, so that errors point there.
+        line: u32,
+    },
+    /// A file whose `main(inputs)` is called.
+    Script {
+        /// Path from the workspace's folder.
+        path: String,
+        /// A template for what `main` is given; the flow's inputs when not given.
+        inputs: Option<Value>,
+    },
+    /// A call of another workspace, through the broker.
+    Call {
+        /// `service`, `service@version` or `workspace/flow`.
+        target: String,
+        /// A template for the inputs.
+        inputs: Value,
+    },
+}
+
+/// A call that can be seen without running anything.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiteralCall {
+    /// `service`, `service@version` or `workspace/flow`.
+    pub target: String,
+    /// The inputs' keys, with the value of those that are literal; `None` where nothing is known.
+    pub inputs: Option<BTreeMap<String, Option<Value>>>,
+    /// File, from the repository's root.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+}
+
+/// Every live workspace.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Catalog {
+    /// By name.
+    pub workspaces: BTreeMap<WorkspaceName, std::sync::Arc<Workspace>>,
+}
+
+impl Catalog {
+    /// The platform workspace, if it is live.
+    pub fn platform(&self) -> Option<&Workspace> {
+        self.workspaces.values().find(|ws| ws.kind == Kind::Platform).map(AsRef::as_ref)
+    }
+
+    /// A flow by workspace and name.
+    pub fn find_flow(&self, workspace: &WorkspaceName, flow: &FlowName) -> Option<&Flow> {
+        self.workspaces.get(workspace)?.flows.get(flow)
+    }
+}

@@ -1,0 +1,132 @@
+//! The journal: the ordered record of a run's effects and their outcomes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::ids::Digest;
+
+/// Version of the entries' form, kept with every entry.
+pub const FORMAT: u32 = 1;
+
+/// Where in its run an effect stands. Two executions of the same run give the same keys.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// Path of the steps around it: `deliver#0/page#2`; empty outside of any step.
+    pub scope: String,
+    /// The attempt of the step, or of the run outside of steps; from 1.
+    pub attempt: u32,
+    /// How many effects the scope had before, in this attempt.
+    pub ordinal: u32,
+}
+
+/// What happened to an effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It was asked for and its result is not known: a call that is waited for, or an
+    /// at-most-once effect that was under way when the runner died.
+    Pending,
+    /// Its result: a value in canonical bytes.
+    Done(Vec<u8>),
+    /// It failed.
+    Failed(Failure),
+}
+
+/// How something failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The error code.
+    pub code: crate::codes::Code,
+    /// What went wrong, for people; at most 4 KiB.
+    pub message: String,
+    /// Whether trying again can help.
+    pub retryable: bool,
+}
+
+impl Failure {
+    /// A failure that trying again does not mend.
+    pub fn permanent(code: crate::codes::Code, message: impl Into<String>) -> Self {
+        Self { code, message: cut(message.into(), 4096), retryable: false }
+    }
+
+    /// A failure that trying again may mend.
+    pub fn transient(code: crate::codes::Code, message: impl Into<String>) -> Self {
+        Self { code, message: cut(message.into(), 4096), retryable: true }
+    }
+}
+
+/// The text, cut to `limit` bytes at a character's border, with a mark where it was cut.
+pub fn cut(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        let end = (0..=limit).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Where it stands.
+    pub key: Key,
+    /// The host function: `http::get`, `step`, `log`, ...
+    pub kind: String,
+    /// Digest of the request: a replay that asks for something else is `incompatible`.
+    pub fingerprint: Digest,
+    /// What happened.
+    pub outcome: Outcome,
+    /// When it was recorded.
+    pub at: Timestamp,
+}
+
+/// How much a log line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// For whoever looks very closely.
+    Trace,
+    /// What happens.
+    Info,
+    /// What somebody should look at.
+    Warn,
+    /// What went wrong.
+    Error,
+}
+
+/// One log line of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// When.
+    pub at: Timestamp,
+    /// How much it matters.
+    pub level: Level,
+    /// The step it was written in; empty outside of steps.
+    pub step: String,
+    /// The text, one line or more.
+    pub message: String,
+}
+
+/// What one commit adds to the record of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Effects and their outcomes.
+    pub entries: Vec<Entry>,
+    /// Log lines.
+    pub logs: Vec<LogLine>,
+    /// Steps that ended.
+    pub steps: Vec<crate::run::StepRecord>,
+}
+
+impl Chunk {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.logs.is_empty() && self.steps.is_empty()
+    }
+
+    /// Adds another chunk behind this one.
+    pub fn extend(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+        self.logs.extend(other.logs);
+        self.steps.extend(other.steps);
+    }
+}

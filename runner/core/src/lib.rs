@@ -1,0 +1,22 @@
+//! The pure domain of Signalbox: ids, values, decisions and arithmetic.
+//!
+//! Nothing here reads a clock, a file or a socket. What the other crates decide, they decide with
+//! functions of this one; what they exchange, they exchange in its types.
+
+pub mod broker;
+pub mod catalog;
+pub mod clock;
+pub mod codes;
+pub mod diagnostic;
+pub mod host;
+pub mod ids;
+pub mod inputs;
+pub mod journal;
+pub mod run;
+pub mod schedule;
+pub mod secret;
+pub mod template;
+pub mod value;
+
+pub use ids::{DeploymentId, Digest, FlowName, FlowRef, Revision, RunId, WorkspaceName};
+pub use value::Value;

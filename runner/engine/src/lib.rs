@@ -1,0 +1,1 @@
+//! The engine of Signalbox: scheduler, dispatcher, supervisor of cells, effects and broker

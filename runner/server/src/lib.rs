@@ -1,0 +1,1 @@
+//! The HTTP interface of Signalbox: API, events and pages

@@ -1,0 +1,1 @@
+//! The conformance suite: one body, run over every implementation.

@@ -1,0 +1,323 @@
+//! Accepting, claiming and writing runs.
+
+use signalbox_core::broker::Rule;
+use signalbox_core::clock::Timestamp;
+use signalbox_core::ids::FlowRef;
+use signalbox_core::journal::{Chunk, Failure, Key, Outcome};
+use signalbox_core::run::{Ending, NewRun, Reason};
+use signalbox_core::{Digest, FlowName, RunId, WorkspaceName};
+
+use super::Slot;
+
+/// A run that is to be accepted, and on which conditions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Accept {
+    /// The run.
+    pub run: NewRun,
+    /// The slot it fires for: accepted only when it is later than the schedule's last one, which
+    /// it then becomes.
+    pub slot: Option<Slot>,
+    /// A key under which the same request is accepted once.
+    pub idempotency: Option<IdempotencyKey>,
+    /// Most runs of its workspace that may wait. Over it, a run with a slot is recorded as
+    /// skipped and any other is refused.
+    pub queue_bound: u32,
+}
+
+/// A client's promise that two requests are the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The client's key, at most 200 characters. Known per workspace and flow, for seven days.
+    pub key: String,
+    /// Digest of the inputs: the same key with others is a conflict.
+    pub inputs: Digest,
+}
+
+/// What became of an [`Accept`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is queued, durably.
+    Queued,
+    /// The same request was accepted before, as this run.
+    Known(RunId),
+    /// The key was used with other inputs, for this run.
+    Conflict(RunId),
+    /// The slot, or a later one, has fired already.
+    Stale,
+    /// The queue is full; a slot is recorded as skipped.
+    Full,
+}
+
+/// How many queued runs a workspace has that nobody claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The workspace.
+    pub workspace: WorkspaceName,
+    /// How many.
+    pub runs: usize,
+}
+
+/// How many runs of a workspace a runner wants to claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// The workspace.
+    pub workspace: WorkspaceName,
+    /// At most so many.
+    pub runs: usize,
+}
+
+/// A claimed run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    /// The run.
+    pub run: NewRun,
+    /// Fences every later write: one with another epoch is refused.
+    pub epoch: u64,
+    /// Attempt of the run as a whole, from 1.
+    pub attempt: u32,
+    /// Number that the next chunk has, from 1. Above 1 there is a journal to replay.
+    pub next_chunk: u32,
+    /// Cells that died while they evaluated it.
+    pub lost_cells: u32,
+    /// Active time it used before this claim, in microseconds.
+    pub active_us: i64,
+    /// When it was first claimed; `None` when this is the first time.
+    pub started_at: Option<Timestamp>,
+}
+
+/// One durable change of a run. All but `Cancel` and `Answer` come from who has the claim, and are
+/// refused with [`Written::Fenced`] when `epoch` is no longer the run's.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// Adds to the record, and performs an internal effect in the same transaction.
+    Append {
+        /// The run.
+        run: RunId,
+        /// Of its claim.
+        epoch: u64,
+        /// The number of the chunk; refused when it is not the next one.
+        number: u32,
+        /// When the run was started; kept the first time.
+        started_at: Timestamp,
+        /// What is added. Recorded even when nothing is in it but the effect's own entry.
+        chunk: Chunk,
+        /// The effect to perform; its entry goes behind those of the chunk. Boxed: most have none.
+        internal: Option<Box<Internal>>,
+    },
+    /// The run waits for a call. Answered with [`Written::Woken`] when the answer is there already.
+    Suspend {
+        /// The run.
+        run: RunId,
+        /// Of its claim.
+        epoch: u64,
+        /// Entry of the call that is waited for.
+        waits_for: Key,
+        /// When the wait ends at the latest.
+        until: Option<Timestamp>,
+        /// Active time so far, in microseconds.
+        active_us: i64,
+    },
+    /// The run ends. Whoever waits for it is answered and woken in the same transaction.
+    End {
+        /// The run.
+        run: RunId,
+        /// Of its claim.
+        epoch: u64,
+        /// The number of the chunk.
+        number: u32,
+        /// When the run was started.
+        started_at: Timestamp,
+        /// What is added.
+        chunk: Chunk,
+        /// How it ends.
+        ending: Ending,
+        /// When.
+        ended_at: Timestamp,
+        /// Isolation level of the cell that evaluated it: 0 to 3.
+        isolation: u8,
+        /// What the waiting caller gets.
+        answer: Outcome,
+    },
+    /// The run goes back to the queue, first in line.
+    Release {
+        /// The run.
+        run: RunId,
+        /// Of its claim.
+        epoch: u64,
+        /// Whether its cell died. Counted durably.
+        cell_lost: bool,
+        /// Active time so far, in microseconds.
+        active_us: i64,
+    },
+    /// A run cannot go on and a person must look: suspended as `incompatible`.
+    Park {
+        /// The run.
+        run: RunId,
+        /// Of its claim.
+        epoch: u64,
+        /// Why, for people.
+        message: String,
+        /// [`Reason::Incompatible`] today.
+        reason: Reason,
+    },
+    /// Ends a run that nobody has claimed, whatever its state. A claimed one is answered with
+    /// [`Written::Claimed`]: its runner must end it.
+    Cancel {
+        /// The run.
+        run: RunId,
+        /// When.
+        at: Timestamp,
+        /// What the waiting caller gets.
+        answer: Outcome,
+    },
+    /// Gives an answer to a waiting call that its callee did not give: it took too long.
+    Answer {
+        /// The run that waits.
+        run: RunId,
+        /// Entry of the call.
+        key: Key,
+        /// What it gets. Kept unless there is an answer already.
+        outcome: Outcome,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What became of a [`Write`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Written {
+    /// Done. The outcome is that of the internal effect, if there was one.
+    Done(Option<Outcome>),
+    /// Done; this caller got its answer.
+    Answered(Answer),
+    /// The run was to be suspended, but what it waits for is there: it is queued again.
+    Woken,
+    /// The epoch or the number is not the run's: somebody else has it. Nothing was written.
+    Fenced,
+    /// The run is claimed: whoever has the claim must do it. Nothing was written.
+    Claimed,
+    /// The run's state does not allow it. Nothing was written.
+    Rejected,
+}
+
+/// A caller that got the answer of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The run that waits, or waited.
+    pub run: RunId,
+    /// Entry of the call.
+    pub key: Key,
+    /// What it got.
+    pub outcome: Outcome,
+    /// Whether it was suspended and is queued now; otherwise its cell is waiting for this.
+    pub woken: bool,
+}
+
+/// An internal effect with the entry it leaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Internal {
+    /// Where it stands in its run.
+    pub key: Key,
+    /// The host function.
+    pub kind: String,
+    /// Digest of the request.
+    pub fingerprint: Digest,
+    /// When.
+    pub at: Timestamp,
+    /// What to do.
+    pub effect: InternalEffect,
+}
+
+/// What an internal effect does, inside the transaction that records it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InternalEffect {
+    /// Changes a value of the workspace's state.
+    State {
+        /// The workspace.
+        workspace: WorkspaceName,
+        /// The value's name, at most 200 bytes.
+        name: String,
+        /// The change.
+        change: StateChange,
+    },
+    /// Starts a run in another workspace. Boxed: it is much larger than the others.
+    Call(Box<NewCall>),
+    /// Records that the broker refused a call. The outcome is the failure.
+    Refused(Box<CallRecord>, Failure),
+}
+
+/// A change of a value of the state. Values are canonical bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateChange {
+    /// Sets it. Outcome: null.
+    Set(Vec<u8>),
+    /// Adds to it; a missing one counts as zero. Outcome: the sum, or a failure when either is no
+    /// integer or the sum overflows.
+    Add(i64),
+    /// Sets it when it is what is expected (`None`: missing). Outcome: whether it was.
+    Swap {
+        /// What it must be.
+        expected: Option<Vec<u8>>,
+        /// What it becomes.
+        value: Vec<u8>,
+    },
+    /// Forgets it. Outcome: whether it was there.
+    Delete,
+}
+
+/// A call that the broker allowed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewCall {
+    /// The run it starts.
+    pub run: NewRun,
+    /// Most runs of the callee's workspace that may wait; over it the call is refused by
+    /// [`Rule::QueueFull`] and the outcome is a failure.
+    pub queue_bound: u32,
+    /// The record of the decision.
+    pub record: CallRecord,
+    /// Whether the caller waits for the result: the outcome is [`Outcome::Pending`] until the run
+    /// ends. Otherwise it is the run's id.
+    pub wait: bool,
+}
+
+/// A decision of the broker, as recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRecord {
+    /// When.
+    pub at: Timestamp,
+    /// Allowed or refused.
+    pub decision: CallDecision,
+    /// The rule that decided.
+    pub rule: Rule,
+    /// The calling flow.
+    pub caller: FlowRef,
+    /// The calling run.
+    pub caller_run: RunId,
+    /// What was named, at most 300 bytes.
+    pub target: String,
+    /// The flow behind it, when it was found.
+    pub callee: Option<(WorkspaceName, FlowName)>,
+    /// The service and its version, when one was named and found.
+    pub service: Option<(String, u32)>,
+    /// Digest of the inputs.
+    pub inputs: Digest,
+}
+
+/// Whether a call was let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CallDecision {
+    /// It was.
+    Allowed,
+    /// It was not.
+    Refused,
+}
+
+impl CallDecision {
+    /// `allowed` or `refused`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Refused => "refused",
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What is read for people and programs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use signalbox_core::clock::Timestamp;
+use signalbox_core::ids::FlowRef;
+use signalbox_core::run::{Reason, RunError, State, StepRecord, Trigger};
+use signalbox_core::{DeploymentId, FlowName, Revision, RunId, WorkspaceName};
+
+use super::CallDecision;
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// The part, newest first.
+    pub items: Vec<T>,
+    /// Where the next part begins; `None` at the end.
+    pub next: Option<i64>,
+}
+
+/// Which runs are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Of one workspace.
+    pub workspace: Option<WorkspaceName>,
+    /// Of one flow.
+    pub flow: Option<FlowName>,
+    /// In one state.
+    pub state: Option<State>,
+    /// Queued at or after.
+    pub since: Option<Timestamp>,
+    /// At most so many; at most 1,000.
+    pub limit: usize,
+    /// [`Page::next`] of the part before.
+    pub cursor: Option<i64>,
+}
+
+/// A run in a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    /// Its id.
+    pub id: RunId,
+    /// Its workspace.
+    pub workspace: WorkspaceName,
+    /// Its flow.
+    pub flow: FlowName,
+    /// The deployment it is pinned to.
+    pub deployment: DeploymentId,
+    /// The commit of that deployment.
+    pub revision: Revision,
+    /// The tree of that deployment.
+    pub tree: String,
+    /// What started it.
+    pub trigger: Trigger,
+    /// Its state.
+    pub state: State,
+    /// Why it is in it.
+    pub reason: Option<Reason>,
+    /// Which attempt it is at, from 1.
+    pub attempt: u32,
+    /// How it failed.
+    pub error: Option<RunError>,
+    /// Isolation level of the cell, 0 to 3, once it ended.
+    pub isolation: Option<u8>,
+    /// When it was accepted.
+    pub queued_at: Timestamp,
+    /// When it was first evaluated.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A run whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunView {
+    /// What lists show.
+    pub summary: RunSummary,
+    /// Its inputs, in canonical bytes.
+    pub inputs: Vec<u8>,
+    /// Its result, in canonical bytes.
+    pub result: Option<Vec<u8>>,
+    /// Flows whose calls led to it.
+    pub chain: Vec<FlowRef>,
+    /// The last record of each of its steps, in the order they ended.
+    pub steps: Vec<StepRecord>,
+    /// Runs that it waits for.
+    pub waits_for: Vec<RunId>,
+}
+
+/// Which decisions are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallFilter {
+    /// With this workspace on either side.
+    pub workspace: Option<WorkspaceName>,
+    /// Allowed or refused.
+    pub decision: Option<CallDecision>,
+    /// Made at or after.
+    pub since: Option<Timestamp>,
+    /// At most so many; at most 1,000.
+    pub limit: usize,
+    /// [`Page::next`] of the part before.
+    pub cursor: Option<i64>,
+}
+
+/// A decision of the broker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallView {
+    /// Its number in the store's sequence.
+    pub id: i64,
+    /// The record.
+    pub record: super::CallRecord,
+    /// The run that it started.
+    pub run: Option<RunId>,
+    /// That run's state.
+    pub state: Option<State>,
+    /// From the decision to the end of that run, in milliseconds.
+    pub latency_ms: Option<f64>,
+}
+
+/// Runs of one workspace by state, history included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts {
+    /// The workspace.
+    pub workspace: WorkspaceName,
+    /// How many runs are in each state; states without runs are left out.
+    pub runs: BTreeMap<State, u64>,
+}
+
+/// What is kept. On by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Ended runs are forgotten after so long.
+    pub age: Duration,
+    /// At most so many ended runs of a workspace are kept.
+    pub runs: u64,
+    /// So many deployments of a workspace are kept, besides the live one and those of kept runs.
+    pub deployments: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { age: Duration::from_secs(30 * 24 * 3600), runs: 1_000_000, deployments: 100 }
+    }
+}
+
+/// What [`super::Store::prune`] forgot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Runs.
+    pub runs: u64,
+    /// Deployments.
+    pub deployments: u64,
+    /// Files.
+    pub blobs: u64,
+}

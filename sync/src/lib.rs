@@ -1,0 +1,1 @@
+//! git repository to revision: the source of every definition

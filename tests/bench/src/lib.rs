@@ -1,0 +1,1 @@
+//! Benchmarks of Signalbox beside the raw limits of the machine

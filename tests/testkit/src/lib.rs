@@ -1,0 +1,1 @@
+//! Hermetic repositories, servers and runners for the tests of Signalbox

@@ -1,0 +1,1 @@
+//! The manifest model of Signalbox: parse, validate, contract check and plan
