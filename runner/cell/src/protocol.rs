@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use signalbox_core::diagnostic::Diagnostic;
+use signalbox_core::check::{CheckRequest, Facts};
 use signalbox_core::journal::{Chunk, Entry, Failure, Key, Outcome};
 use signalbox_core::run::{Reason, RunError};
 use signalbox_core::{Digest, RunId};
@@ -294,83 +294,6 @@ pub enum End {
     Error(Reason, RunError),
     /// Its replay does not match its journal.
     Incompatible(String),
-}
-
-/// Scripts to check. Their texts came as [`ToCell::Source`] of tree 0.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CheckRequest {
-    /// What to check.
-    pub scripts: Vec<CheckScript>,
-    /// Names of the secrets that the workspace declares.
-    pub secrets: Vec<String>,
-    /// Names of the connectors that the workspace declares.
-    pub connectors: Vec<String>,
-}
-
-/// One piece of Rhai to check.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CheckScript {
-    /// What it is called in [`Facts`].
-    pub name: String,
-    /// Where it is, for diagnostics: path from the repository's root.
-    pub file: String,
-    /// Line and column of `file` at which the code begins; 1, 1 for a whole file.
-    pub origin: (u32, u32),
-    /// What it is.
-    pub kind: ScriptKind,
-    /// The code; for files the text that came as a source under this path.
-    pub code: ScriptCode,
-}
-
-/// Where the code to check is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum ScriptCode {
-    /// Here.
-    Inline(String),
-    /// It came as a source with this path from the workspace's folder.
-    Source(String),
-}
-
-/// What a piece of Rhai is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ScriptKind {
-    /// A `script:` file: must have `main(inputs)`.
-    Script,
-    /// A bare flow: `main(inputs)`, or code that sees `inputs`.
-    Flow,
-    /// A library: only what it defines counts.
-    Library,
-    /// `run:` of a step: sees `inputs` and `steps`.
-    Run,
-    /// `when:` or the inside of a `${...}`: an expression that sees `inputs` and `steps`.
-    Expression,
-}
-
-/// What a check found in one piece of Rhai.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Facts {
-    /// The name from the request.
-    pub name: String,
-    /// Every fault.
-    pub diagnostics: Vec<Diagnostic>,
-    /// Libraries that it imports, by path from the workspace's folder with `.rhai`.
-    pub imports: Vec<String>,
-    /// Calls through the broker whose target is a literal.
-    pub calls: Vec<FoundCall>,
-}
-
-/// A call through the broker that can be seen in a script.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FoundCall {
-    /// What is named.
-    pub target: String,
-    /// The inputs' keys when they are a literal map, each with its value in canonical bytes when
-    /// that is literal too.
-    pub inputs: Option<BTreeMap<String, Option<Vec<u8>>>>,
-    /// Line in the file, from 1.
-    pub line: u32,
-    /// Column, from 1.
-    pub column: u32,
 }
 
 /// A frame that cannot be read or written.

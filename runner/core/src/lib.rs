@@ -5,6 +5,7 @@
 
 pub mod broker;
 pub mod catalog;
+pub mod check;
 pub mod clock;
 pub mod codes;
 pub mod diagnostic;
@@ -15,6 +16,7 @@ pub mod journal;
 pub mod run;
 pub mod schedule;
 pub mod secret;
+pub mod source;
 pub mod template;
 pub mod value;
 
