@@ -8,9 +8,7 @@ pub(crate) fn run(json: bool, arguments: &[String]) -> anyhow::Result<ExitCode> 
     let metadata = process::metadata()?;
     let root = metadata.workspace_root.as_path();
     let mut build = process::cargo();
-    build
-        .current_dir(root)
-        .args(["build", "--release", "--package", "signalbox"]);
+    build.current_dir(root).args(["build", "--release", "--package", "signalbox"]);
     let built = process::status(&mut build)?;
     if built != 0 {
         return Ok(built.into());
@@ -25,9 +23,6 @@ pub(crate) fn run(json: bool, arguments: &[String]) -> anyhow::Result<ExitCode> 
         "--",
     ]);
     bench.args(json.then_some("--json")).args(arguments);
-    bench.env(
-        suite::BINARY,
-        metadata.target_directory.join("release").join("signalbox"),
-    );
+    bench.env(suite::BINARY, metadata.target_directory.join("release").join("signalbox"));
     process::exit_code(&mut bench)
 }

@@ -20,23 +20,13 @@ impl Finding {
         rule: &'static str,
         what: impl Into<String>,
     ) -> Self {
-        Self {
-            file: file.to_owned(),
-            line,
-            rule,
-            what: what.into(),
-        }
+        Self { file: file.to_owned(), line, rule, what: what.into() }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            line,
-            rule,
-            what,
-        } = self;
+        let Self { file, line, rule, what } = self;
         write!(f, "{file}:{line}: {what} [{rule}]")
     }
 }

@@ -13,23 +13,15 @@ pub(crate) fn cargo() -> Command {
 
 /// Whether a program can be started and likes the arguments.
 pub(crate) fn works(mut command: Command) -> bool {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
 /// Runs a command that shares this program's output; gives its exit code on.
 pub(crate) fn status(command: &mut Command) -> anyhow::Result<u8> {
-    let status = command
-        .status()
-        .with_context(|| format!("start {command:?}"))?;
+    let status = command.status().with_context(|| format!("start {command:?}"))?;
     // A child that a signal ended has no code; shells show such an end as a code over 128.
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .unwrap_or(130))
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(130))
 }
 
 /// The same, as what `main` returns.
@@ -39,14 +31,9 @@ pub(crate) fn exit_code(command: &mut Command) -> anyhow::Result<ExitCode> {
 
 /// Runs a command and takes what it prints.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<Vec<u8>> {
-    let output = command
-        .output()
-        .with_context(|| format!("start {command:?}"))?;
+    let output = command.output().with_context(|| format!("start {command:?}"))?;
     if !output.status.success() {
-        bail!(
-            "{command:?} failed: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(output.stdout)
 }
@@ -78,13 +65,7 @@ pub(crate) struct Dependency {
 /// Asks cargo for the workspace that this program belongs to.
 pub(crate) fn metadata() -> anyhow::Result<Metadata> {
     let mut command = cargo();
-    command.args([
-        "metadata",
-        "--no-deps",
-        "--format-version",
-        "1",
-        "--offline",
-    ]);
+    command.args(["metadata", "--no-deps", "--format-version", "1", "--offline"]);
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
     serde_json::from_slice(&output(&mut command)?).context("read what cargo metadata prints")
 }

@@ -45,14 +45,7 @@ fn runner(root: &Path) -> Command {
         command.args(["nextest", "run", "--cargo-profile", "ci"]);
         command.args(["--workspace", "--all-targets", "--no-fail-fast"]);
     } else {
-        command.args([
-            "test",
-            "--profile",
-            "ci",
-            "--workspace",
-            "--all-targets",
-            "--no-fail-fast",
-        ]);
+        command.args(["test", "--profile", "ci", "--workspace", "--all-targets", "--no-fail-fast"]);
         command.arg("--");
     }
     command
@@ -67,13 +60,7 @@ fn cargo_in(root: &Path) -> Command {
 /// Whether a library has code in its documentation that is to be run. Asking rustdoc would cost a
 /// build of each crate's documentation.
 fn has_examples_in_docs(tree: &Tree) -> bool {
-    let fences = [
-        "/// ```\n",
-        "//! ```\n",
-        "/// ```rust",
-        "//! ```rust",
-        "/// ```should_panic",
-    ];
+    let fences = ["/// ```\n", "//! ```\n", "/// ```rust", "//! ```rust", "/// ```should_panic"];
     tree.ending(".rs").any(|(path, text)| {
         path.contains("/src/") && !path.starts_with("xtask/") && opens_code(text, &fences)
     })
@@ -103,10 +90,8 @@ fn need_git() -> anyhow::Result<()> {
     if process::works(git()) {
         return Ok(());
     }
-    let install = [
-        ["apt-get", "update", "--quiet"].as_slice(),
-        &["apt-get", "install", "--yes", "git"],
-    ];
+    let install =
+        [["apt-get", "update", "--quiet"].as_slice(), &["apt-get", "install", "--yes", "git"]];
     if is_root() {
         for words in install {
             process::status(Command::new(words[0]).args(&words[1..]))?;

@@ -19,13 +19,7 @@ impl Tree {
     pub(crate) fn read(root: &Path) -> anyhow::Result<Self> {
         let mut command = Command::new("git");
         command.arg("-C").arg(root);
-        command.args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ]);
+        command.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
         let listed = String::from_utf8(process::output(&mut command)?).context("list the files")?;
         let mut files = BTreeMap::new();
         for path in listed.split_terminator('\0') {
@@ -49,9 +43,7 @@ impl Tree {
 
     /// Every file as (path, text), in order.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.files
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str()))
+        self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     /// The files whose path ends so.
@@ -62,19 +54,13 @@ impl Tree {
     /// Whether there is such a file or folder.
     pub(crate) fn has(&self, path: &str) -> bool {
         let folder = format!("{path}/");
-        path.is_empty()
-            || self
-                .files
-                .keys()
-                .any(|file| file == path || file.starts_with(&folder))
+        path.is_empty() || self.files.keys().any(|file| file == path || file.starts_with(&folder))
     }
 }
 
 impl<const N: usize> From<[(&str, &str); N]> for Tree {
     fn from(files: [(&str, &str); N]) -> Self {
         let files = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
-        Self {
-            files: files.into(),
-        }
+        Self { files: files.into() }
     }
 }

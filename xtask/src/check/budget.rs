@@ -12,9 +12,7 @@ const MODULE: usize = 60;
 const TESTS: usize = 150;
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
-    let files = tree
-        .ending(".rs")
-        .filter(|(path, _)| !source::is_test_file(path));
+    let files = tree.ending(".rs").filter(|(path, _)| !source::is_test_file(path));
     files.flat_map(|(path, text)| of_file(path, text)).collect()
 }
 
@@ -29,12 +27,7 @@ fn of_file(path: &str, text: &str) -> Vec<Finding> {
         }
     };
     over(code, FILE, "file-lines", "without tests");
-    over(
-        tests,
-        TESTS,
-        "inline-tests",
-        "of tests, which belong into a `tests.rs` of their own",
-    );
+    over(tests, TESTS, "inline-tests", "of tests, which belong into a `tests.rs` of their own");
     if path.ends_with("/mod.rs") {
         over(code, MODULE, "mod-lines", "in a `mod.rs`");
     }
@@ -46,10 +39,7 @@ mod tests {
     use super::*;
 
     fn rules(path: &str, text: &str) -> Vec<&'static str> {
-        check(&Tree::from([(path, text)]))
-            .into_iter()
-            .map(|finding| finding.rule)
-            .collect()
+        check(&Tree::from([(path, text)])).into_iter().map(|finding| finding.rule).collect()
     }
 
     #[test]

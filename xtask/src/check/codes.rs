@@ -8,17 +8,10 @@ use crate::tree::Tree;
 const FOLDER: &str = "docs/errors/";
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
-    let mut findings: Vec<_> = Code::ALL
-        .iter()
-        .filter_map(|code| of_code(tree, *code))
-        .collect();
-    let pages = tree
-        .ending(".md")
-        .filter_map(|(path, _)| Some((path, path.strip_prefix(FOLDER)?)));
+    let mut findings: Vec<_> = Code::ALL.iter().filter_map(|code| of_code(tree, *code)).collect();
+    let pages = tree.ending(".md").filter_map(|(path, _)| Some((path, path.strip_prefix(FOLDER)?)));
     let strays = pages.filter(|(_, name)| {
-        !Code::ALL
-            .iter()
-            .any(|code| name.strip_suffix(".md") == Some(code.as_str()))
+        !Code::ALL.iter().any(|code| name.strip_suffix(".md") == Some(code.as_str()))
     });
     let stray = |(path, _)| Finding::new(path, 1, "error-page", "is the page of no code");
     findings.extend(strays.map(stray));
@@ -47,10 +40,7 @@ mod tests {
 
     fn about(path: &str, text: &str) -> String {
         let found = check(&Tree::from([(path, text)]));
-        found
-            .into_iter()
-            .find(|found| found.file == path)
-            .map_or(String::new(), |f| f.what)
+        found.into_iter().find(|found| found.file == path).map_or(String::new(), |f| f.what)
     }
 
     #[test]
@@ -69,9 +59,6 @@ mod tests {
 
     #[test]
     fn a_page_of_no_code_is_refused() {
-        assert_eq!(
-            about("docs/errors/SB9999.md", "# SB9999: x\n"),
-            "is the page of no code"
-        );
+        assert_eq!(about("docs/errors/SB9999.md", "# SB9999: x\n"), "is the page of no code");
     }
 }

@@ -10,34 +10,25 @@ use crate::tree::Tree;
 type Uses = BTreeMap<String, BTreeMap<String, (String, usize)>>;
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
-    let files = tree
-        .ending(".rs")
-        .filter(|(path, _)| !source::is_test_file(path));
+    let files = tree.ending(".rs").filter(|(path, _)| !source::is_test_file(path));
     let mut crates: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
     for (path, text) in files {
         if let Some((root, file)) = path.split_once("/src/") {
             crates.entry(root).or_default().push((file, text));
         }
     }
-    crates
-        .iter()
-        .flat_map(|(root, files)| circles(&uses(root, files)))
-        .collect()
+    crates.iter().flat_map(|(root, files)| circles(&uses(root, files))).collect()
 }
 
 /// Which module of the crate each file belongs to, and what it uses.
 fn uses(root: &str, files: &[(&str, &str)]) -> Uses {
     let modules: BTreeSet<_> = files.iter().map(|(file, _)| module(file)).collect();
     let mut uses = Uses::new();
-    for (file, text) in files
-        .iter()
-        .filter(|(file, _)| !["lib", "main"].contains(&module(file)))
-    {
+    for (file, text) in files.iter().filter(|(file, _)| !["lib", "main"].contains(&module(file))) {
         let own = uses.entry(module(file).to_owned()).or_default();
         for (line, used) in used(file, text) {
             if used != module(file) && modules.contains(used.as_str()) {
-                own.entry(used)
-                    .or_insert_with(|| (format!("{root}/src/{file}"), line));
+                own.entry(used).or_insert_with(|| (format!("{root}/src/{file}"), line));
             }
         }
     }
@@ -46,10 +37,7 @@ fn uses(root: &str, files: &[(&str, &str)]) -> Uses {
 
 /// The top-level module of a file: `value` for `value/json.rs` and for `value.rs`.
 fn module(file: &str) -> &str {
-    file.split('/')
-        .next()
-        .unwrap_or(file)
-        .trim_end_matches(".rs")
+    file.split('/').next().unwrap_or(file).trim_end_matches(".rs")
 }
 
 /// Every first name after the crate's root in a path, with its line.
@@ -79,10 +67,7 @@ fn used(file: &str, text: &str) -> Vec<(usize, String)> {
 
 /// The name at the start of a path.
 fn head(path: &str) -> String {
-    path.trim_start()
-        .chars()
-        .take_while(|c| c.is_alphanumeric() || *c == '_')
-        .collect()
+    path.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
 /// The first names of a group `{a::x, b::{y, z}}`, which may go on over the next lines.
@@ -145,10 +130,7 @@ mod tests {
     use super::*;
 
     fn found<const N: usize>(files: [(&str, &str); N]) -> Vec<String> {
-        check(&Tree::from(files))
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        check(&Tree::from(files)).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -173,12 +155,7 @@ mod tests {
     fn a_module_may_use_itself_and_its_sibling_files() {
         let child = "use super::e;\nuse crate::c::e;\n";
         assert!(
-            found([
-                ("x/src/c/d.rs", child),
-                ("x/src/c/e.rs", ""),
-                ("x/src/e.rs", "")
-            ])
-            .is_empty()
+            found([("x/src/c/d.rs", child), ("x/src/c/e.rs", ""), ("x/src/e.rs", "")]).is_empty()
         );
     }
 }

@@ -23,24 +23,16 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 fn of_invariant(line: usize, text: &str, known: &BTreeSet<&str>) -> Vec<Finding> {
-    let after = text
-        .split_once("Test:")
-        .or_else(|| text.split_once("Tests:"));
-    let names: Vec<_> = after
-        .map_or("", |(_, names)| names)
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .collect();
+    let after = text.split_once("Test:").or_else(|| text.split_once("Tests:"));
+    let names: Vec<_> =
+        after.map_or("", |(_, names)| names).split('`').skip(1).step_by(2).collect();
     if names.is_empty() {
         return vec![Finding::new(FILE, line, "invariant", "names no test")];
     }
     let unknown = names
         .into_iter()
         .filter(|name| !known.contains(name.rsplit("::").next().unwrap_or_default()));
-    unknown
-        .map(|name| Finding::new(FILE, line, "invariant", format!("no test `{name}`")))
-        .collect()
+    unknown.map(|name| Finding::new(FILE, line, "invariant", format!("no test `{name}`"))).collect()
 }
 
 /// Each invariant with its line: from its mark to the end of the paragraph or the next mark.
@@ -69,9 +61,7 @@ fn tests(tree: &Tree) -> BTreeSet<&str> {
         let whole = source::is_test_file(path) || path.contains("conformance");
         let mut attribute = false;
         for (_, line, test) in source::lines(text) {
-            let name = line
-                .split_once("fn ")
-                .and_then(|(_, rest)| rest.split_once('('));
+            let name = line.split_once("fn ").and_then(|(_, rest)| rest.split_once('('));
             if let Some((name, _)) = name.filter(|_| whole || test || attribute) {
                 names.insert(name);
             }

@@ -8,17 +8,12 @@ use crate::tree::Tree;
 const CONTENTS: &str = "docs/SUMMARY.md";
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
-    let mut findings: Vec<_> = tree
-        .ending(".md")
-        .flat_map(|(path, text)| dead(tree, path, text))
-        .collect();
+    let mut findings: Vec<_> =
+        tree.ending(".md").flat_map(|(path, text)| dead(tree, path, text)).collect();
     if let Some(contents) = tree.text(CONTENTS) {
-        let listed: Vec<_> = links(contents)
-            .filter_map(|(_, target)| resolve(CONTENTS, target))
-            .collect();
-        let pages = tree
-            .ending(".md")
-            .filter(|(path, _)| path.starts_with("docs/"));
+        let listed: Vec<_> =
+            links(contents).filter_map(|(_, target)| resolve(CONTENTS, target)).collect();
+        let pages = tree.ending(".md").filter(|(path, _)| path.starts_with("docs/"));
         let unlisted = pages
             .filter(|(path, _)| *path != CONTENTS && !listed.iter().any(|known| known == path));
         findings.extend(unlisted.map(|(path, _)| {
@@ -44,18 +39,11 @@ fn links(text: &str) -> impl Iterator<Item = (usize, &str)> {
         fenced ^= fence;
         !fenced && !fence
     });
-    prose.flat_map(|(at, line)| {
-        targets(line)
-            .into_iter()
-            .map(move |target| (at + 1, target))
-    })
+    prose.flat_map(|(at, line)| targets(line).into_iter().map(move |target| (at + 1, target)))
 }
 
 fn targets(line: &str) -> Vec<&str> {
-    let ends = line
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split_once(')'));
+    let ends = line.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
     ends.map(|(target, _)| target.split('#').next().unwrap_or_default())
         .filter(|target| !target.is_empty() && !target.contains(':'))
         .collect()
@@ -84,10 +72,7 @@ mod tests {
     use super::*;
 
     fn found(files: [(&str, &str); 2]) -> Vec<String> {
-        check(&Tree::from(files))
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        check(&Tree::from(files)).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -105,10 +90,7 @@ mod tests {
     #[test]
     fn addresses_anchors_and_code_are_left_alone() {
         let text = "[a](https://x.y/z) [b](#here) [c](docs/)\n```\n[d](nowhere.md)\n```\n";
-        assert_eq!(
-            found([("README.md", text), ("docs/a.md", "")]),
-            Vec::<String>::new()
-        );
+        assert_eq!(found([("README.md", text), ("docs/a.md", "")]), Vec::<String>::new());
     }
 
     #[test]

@@ -15,7 +15,6 @@ mod waivers;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use crate::finding::Finding;
 use crate::tree::Tree;
 use crate::{generate, process};
 
@@ -23,30 +22,22 @@ use crate::{generate, process};
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
     let metadata = process::metadata()?;
     let tree = Tree::read(&metadata.workspace_root)?;
-    let rules = [
+    let rules: [fn(&Tree) -> _; 8] = [
         budget::check,
         codes::check,
         cycles::check,
+        generate::check,
         invariants::check,
         links::check,
+        names::check,
+        paths::check,
     ];
     let mut findings: Vec<_> = rules.iter().flat_map(|rule| rule(&tree)).collect();
-    findings.extend(
-        [names::check, paths::check, generate::check]
-            .iter()
-            .flat_map(|rule| rule(&tree)),
-    );
     findings.extend(layers::check(&tree, &metadata));
     let findings = waivers::apply(&tree, findings);
     let mut out = std::io::stdout().lock();
-    findings
-        .iter()
-        .try_for_each(|finding| writeln!(out, "{finding}"))?;
+    findings.iter().try_for_each(|finding| writeln!(out, "{finding}"))?;
     let files = tree.all().count();
     writeln!(out, "check: {files} files, {} findings", findings.len())?;
-    Ok(if findings.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

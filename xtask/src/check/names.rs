@@ -3,14 +3,11 @@
 use crate::finding::Finding;
 use crate::tree::Tree;
 
-const FORBIDDEN: [&str; 9] = [
-    "util", "utils", "helper", "helpers", "common", "misc", "manager", "managers", "stuff",
-];
+const FORBIDDEN: [&str; 9] =
+    ["util", "utils", "helper", "helpers", "common", "misc", "manager", "managers", "stuff"];
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
-    tree.ending(".rs")
-        .filter_map(|(path, _)| of_path(path))
-        .collect()
+    tree.ending(".rs").filter_map(|(path, _)| of_path(path)).collect()
 }
 
 fn of_path(path: &str) -> Option<Finding> {
@@ -26,11 +23,7 @@ mod tests {
 
     #[test]
     fn empty_words_are_refused_wherever_they_stand() {
-        for bad in [
-            "a/src/utils.rs",
-            "a/src/common/x.rs",
-            "a/src/string_helpers.rs",
-        ] {
+        for bad in ["a/src/utils.rs", "a/src/common/x.rs", "a/src/string_helpers.rs"] {
             assert!(of_path(bad).is_some(), "{bad}");
         }
         assert!(of_path("a/src/uncommon.rs").is_none());

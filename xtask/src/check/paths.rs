@@ -5,20 +5,14 @@ use crate::tree::Tree;
 
 /// Beginnings of paths that exist on some machine only. Written in two parts, so that this file
 /// does not find itself.
-const PATTERNS: [&str; 4] = [
-    concat!("/", "root/"),
-    concat!("/", "work/"),
-    concat!("/tmp", "/h/"),
-    concat!("/", "Users/"),
-];
+const PATTERNS: [&str; 4] =
+    [concat!("/", "root/"), concat!("/", "work/"), concat!("/tmp", "/h/"), concat!("/", "Users/")];
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, text) in tree.all() {
         for (at, line) in text.lines().enumerate() {
-            let found = PATTERNS
-                .into_iter()
-                .find(|pattern| begins_a_path(line, pattern));
+            let found = PATTERNS.into_iter().find(|pattern| begins_a_path(line, pattern));
             let what = |pattern| format!("`{pattern}` is a path of one machine");
             let finding = |pattern| Finding::new(path, at + 1, "machine-path", what(pattern));
             findings.extend(found.map(finding));
@@ -47,10 +41,7 @@ mod tests {
             assert_eq!(found.len(), 1, "{pattern}");
             assert_eq!(found[0].line, 2);
             let inside = format!("https://example.org{pattern}x\n");
-            assert!(
-                check(&Tree::from([("a.md", inside.as_str())])).is_empty(),
-                "{pattern}"
-            );
+            assert!(check(&Tree::from([("a.md", inside.as_str())])).is_empty(), "{pattern}");
         }
     }
 }

@@ -26,12 +26,7 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, &str, bool)> {
 /// The lines that are neither tests nor comments.
 pub(crate) fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let code = lines(text).filter(|(_, line, test)| !test && !line.trim_start().starts_with("//"));
-    code.map(|(number, line, _)| {
-        (
-            number,
-            line.split_once(" // ").map_or(line, |(code, _)| code),
-        )
-    })
+    code.map(|(number, line, _)| (number, line.split_once(" // ").map_or(line, |(code, _)| code)))
 }
 
 #[cfg(test)]
@@ -42,20 +37,14 @@ mod tests {
 
     #[test]
     fn a_test_module_ends_with_its_brace() {
-        let tests: Vec<_> = lines(FILE)
-            .filter(|(_, _, test)| *test)
-            .map(|(n, ..)| n)
-            .collect();
+        let tests: Vec<_> = lines(FILE).filter(|(_, _, test)| *test).map(|(n, ..)| n).collect();
         assert_eq!(tests, [4, 5, 6, 7, 8, 9]);
     }
 
     #[test]
     fn a_test_module_in_its_own_file_ends_with_its_line() {
         let text = "#[cfg(test)]\nmod tests;\nfn a() {}\n";
-        let tests: Vec<_> = lines(text)
-            .filter(|(_, _, test)| *test)
-            .map(|(n, ..)| n)
-            .collect();
+        let tests: Vec<_> = lines(text).filter(|(_, _, test)| *test).map(|(n, ..)| n).collect();
         assert_eq!(tests, [1, 2]);
     }
 

@@ -40,12 +40,7 @@ pub(crate) fn apply(tree: &Tree, mut findings: Vec<Finding>) -> Vec<Finding> {
         let before = findings.len();
         findings.retain(|found| found.file != *waiver.file.get_ref() || found.rule != waiver.rule);
         if findings.len() == before {
-            faults.push(Finding::new(
-                FILE,
-                line,
-                "waiver",
-                "waives nothing any more: remove it",
-            ));
+            faults.push(Finding::new(FILE, line, "waiver", "waives nothing any more: remove it"));
         }
         if waiver.reason.trim().is_empty() {
             faults.push(Finding::new(FILE, line, "waiver", "gives no reason"));
@@ -62,10 +57,7 @@ mod tests {
 
     fn left(waivers: &str, findings: &[Finding]) -> Vec<String> {
         let tree = Tree::from([(FILE, waivers)]);
-        apply(&tree, findings.to_vec())
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        apply(&tree, findings.to_vec()).iter().map(ToString::to_string).collect()
     }
 
     const GOOD: &str = "[[waiver]]\nfile = \"a.rs\"\nrule = \"file-lines\"\nreason = \"a table\"\n";
@@ -90,10 +82,6 @@ mod tests {
         let text = GOOD.replace("a table", " ");
         assert_eq!(left(&text, std::slice::from_ref(&waived)).len(), 1);
         let missing = GOOD.replace("reason", "because");
-        assert_eq!(
-            left(&missing, &[waived]).len(),
-            2,
-            "the finding stays, the file is at fault"
-        );
+        assert_eq!(left(&missing, &[waived]).len(), 2, "the finding stays, the file is at fault");
     }
 }

@@ -24,10 +24,7 @@ pub(crate) fn page() -> String {
     for (prefix, title) in GROUPS {
         // Writing to a String cannot fail.
         write!(page, "\n## {title}\n\n| code | meaning |\n|---|---|\n").unwrap_or_default();
-        for code in Code::ALL
-            .iter()
-            .filter(|code| code.as_str().starts_with(prefix))
-        {
+        for code in Code::ALL.iter().filter(|code| code.as_str().starts_with(prefix)) {
             writeln!(page, "| [{code}](../errors/{code}.md) | {} |", code.title())
                 .unwrap_or_default();
         }

@@ -22,14 +22,8 @@ pub(crate) fn run(only_check: bool) -> anyhow::Result<ExitCode> {
     if only_check {
         let stale = check(&Tree::read(&root)?);
         let mut out = std::io::stdout().lock();
-        stale
-            .iter()
-            .try_for_each(|finding| writeln!(out, "{finding}"))?;
-        return Ok(if stale.is_empty() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        });
+        stale.iter().try_for_each(|finding| writeln!(out, "{finding}"))?;
+        return Ok(if stale.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     for (path, content) in files() {
         std::fs::write(root.join(path), content).with_context(|| format!("write {path}"))?;
@@ -39,17 +33,10 @@ pub(crate) fn run(only_check: bool) -> anyhow::Result<ExitCode> {
 
 /// Every generated file that is not what it would be.
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
-    let stale = files()
-        .into_iter()
-        .filter(|(path, content)| tree.text(path) != Some(content));
+    let stale = files().into_iter().filter(|(path, content)| tree.text(path) != Some(content));
     stale
         .map(|(path, _)| {
-            Finding::new(
-                path,
-                1,
-                "generated",
-                "is out of date: `cargo xtask generate`",
-            )
+            Finding::new(path, 1, "generated", "is out of date: `cargo xtask generate`")
         })
         .collect()
 }
@@ -64,10 +51,7 @@ mod tests {
         let edited = format!("{content}x");
         let all = check(&Tree::default()).len();
         assert_eq!(all, files().len());
-        assert_eq!(
-            check(&Tree::from([(path, content.as_str())])).len(),
-            all - 1
-        );
+        assert_eq!(check(&Tree::from([(path, content.as_str())])).len(), all - 1);
         assert_eq!(check(&Tree::from([(path, edited.as_str())])).len(), all);
     }
 }
