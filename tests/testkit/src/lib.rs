@@ -1,1 +1,23 @@
-//! Hermetic repositories, servers and runners for the tests of Signalbox
+//! Hermetic repositories, servers and runners for the tests of Signalbox.
+//!
+//! Everything here is real: the git binary, sockets on the loopback interface, the `signalbox`
+//! binary. Nothing sees the environment, the home folder or the git configuration of the machine.
+//! Whatever does not work is the test's failure, so these functions panic instead of returning
+//! errors; whatever waits, waits for an event and gives up at a deadline of [`PATIENCE`].
+
+mod client;
+mod repo;
+mod serve;
+mod stub;
+mod wire;
+
+use std::time::Duration;
+
+pub use client::{Answer, Client};
+pub use repo::Repo;
+pub use serve::{Launch, Serve};
+pub use stub::HttpStub;
+pub use wire::{Request, Response};
+
+/// How long anything is waited for before a test fails. Two busy cores must not make one fail.
+pub const PATIENCE: Duration = Duration::from_secs(60);
