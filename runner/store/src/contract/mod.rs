@@ -103,8 +103,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Records deployments and makes those live that say so, in one commit, with the content of
     /// their files. Answers the ids in order.
-    fn deploy(&self, batch: Vec<NewDeployment>, blobs: Vec<Blob>)
-    -> Reply<'_, Vec<DeploymentId>>;
+    fn deploy(&self, batch: Vec<NewDeployment>, blobs: Vec<Blob>) -> Reply<'_, Vec<DeploymentId>>;
 
     /// What is live, and how each workspace is held.
     fn live(&self) -> Reply<'_, Vec<LiveWorkspace>>;
@@ -169,17 +168,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ) -> Reply<'a, ()>;
 
     /// Forgets a secret. Answers whether it was there.
-    fn delete_secret<'a>(
-        &'a self,
-        workspace: &'a WorkspaceName,
-        name: &'a str,
-    ) -> Reply<'a, bool>;
+    fn delete_secret<'a>(&'a self, workspace: &'a WorkspaceName, name: &'a str) -> Reply<'a, bool>;
 
     /// Names of a workspace's secrets with the time they were set.
-    fn secrets<'a>(
-        &'a self,
-        workspace: &'a WorkspaceName,
-    ) -> Reply<'a, Vec<(String, Timestamp)>>;
+    fn secrets<'a>(&'a self, workspace: &'a WorkspaceName) -> Reply<'a, Vec<(String, Timestamp)>>;
 
     // --- views ---
 

@@ -1,0 +1,181 @@
+//! Internal effects: performed inside the transaction that records them.
+
+use rusqlite::{OptionalExtension as _, params};
+use signalbox_core::broker::Rule;
+use signalbox_core::codes::Code;
+use signalbox_core::journal::{Failure, Key, Outcome};
+use signalbox_core::run::State;
+use signalbox_core::value::{decode, encode};
+use signalbox_core::{RunId, Value, WorkspaceName};
+
+use super::columns::id_bytes;
+use super::live::Queued;
+use super::tx::Tx;
+use crate::contract::{CallDecision, CallRecord, Error, InternalEffect, NewCall, StateChange};
+
+/// Largest value of the state in canonical bytes: DESIGN §6.7, as a run's inputs.
+const MAX_STATE_VALUE: usize = 1 << 20;
+/// Longest name of a value of the state, in bytes.
+const MAX_STATE_NAME: usize = 200;
+
+/// Performs an effect of the run `caller` at `key`. A failure of the effect is an outcome; only
+/// one of the store is an error.
+pub(super) fn perform(
+    tx: &mut Tx<'_>,
+    caller: i64,
+    key: &Key,
+    effect: InternalEffect,
+) -> Result<Outcome, Error> {
+    match effect {
+        InternalEffect::State { workspace, name, change } => {
+            let changed = change_state(tx, &workspace, &name, change)?;
+            Ok(match changed {
+                Ok(value) => Outcome::Done(encode(&value)),
+                Err(message) => Outcome::Failed(Failure::permanent(Code::EffectFailed, message)),
+            })
+        }
+        InternalEffect::Call(call) => start_call(tx, caller, key, *call),
+        InternalEffect::Refused(record, failure) => {
+            record_call(tx, caller, key, &record, None)?;
+            Ok(Outcome::Failed(failure))
+        }
+    }
+}
+
+/// What a change of the state gives, or why it cannot be made.
+type Changed = Result<Value, String>;
+
+fn change_state(
+    tx: &mut Tx<'_>,
+    workspace: &WorkspaceName,
+    name: &str,
+    change: StateChange,
+) -> Result<Changed, Error> {
+    if name.is_empty() || name.len() > MAX_STATE_NAME {
+        return Ok(Err(format!("a state's name has 1 to {MAX_STATE_NAME} bytes")));
+    }
+    let workspace = tx.workspace(workspace)?;
+    let before = read_state(tx, workspace, name)?;
+    match change {
+        StateChange::Set(value) => set_state(tx, workspace, name, &value, Value::Null),
+        StateChange::Add(number) => {
+            let present = match before.as_deref().map(decode).transpose() {
+                Ok(None) => 0,
+                Ok(Some(Value::Int(present))) => present,
+                Ok(Some(other)) => {
+                    return Ok(Err(format!("`{name}` is no integer but of kind {}", other.kind())));
+                }
+                Err(error) => return Err(Error::Corrupt(format!("state `{name}`: {error}"))),
+            };
+            match present.checked_add(number) {
+                Some(sum) => {
+                    set_state(tx, workspace, name, &encode(&Value::Int(sum)), Value::Int(sum))
+                }
+                None => Ok(Err(format!("{present} + {number} is beyond the integers"))),
+            }
+        }
+        StateChange::Swap { expected, value } => {
+            if before == expected {
+                set_state(tx, workspace, name, &value, Value::Bool(true))
+            } else {
+                Ok(Ok(Value::Bool(false)))
+            }
+        }
+        StateChange::Delete => {
+            tx.connection
+                .prepare_cached("DELETE FROM state WHERE workspace = ? AND name = ?")?
+                .execute(params![workspace, name])?;
+            Ok(Ok(Value::Bool(before.is_some())))
+        }
+    }
+}
+
+fn read_state(tx: &Tx<'_>, workspace: i64, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    Ok(tx
+        .connection
+        .prepare_cached("SELECT value FROM state WHERE workspace = ? AND name = ?")?
+        .query_row(params![workspace, name], |row| row.get(0))
+        .optional()?)
+}
+
+fn set_state(
+    tx: &Tx<'_>,
+    workspace: i64,
+    name: &str,
+    value: &[u8],
+    then: Value,
+) -> Result<Changed, Error> {
+    if value.len() > MAX_STATE_VALUE {
+        return Ok(Err(format!("`{name}` would have {} bytes of at most 1 MiB", value.len())));
+    }
+    if let Err(error) = decode(value) {
+        return Ok(Err(error.to_string()));
+    }
+    tx.connection
+        .prepare_cached(
+            "INSERT INTO state (workspace, name, value) VALUES (?, ?, ?)
+             ON CONFLICT DO UPDATE SET value = excluded.value",
+        )?
+        .execute(params![workspace, name, value])?;
+    Ok(Ok(then))
+}
+
+fn start_call(tx: &mut Tx<'_>, caller: i64, key: &Key, call: NewCall) -> Result<Outcome, Error> {
+    let NewCall { run, queue_bound, mut record, wait } = call;
+    if tx.waiting_in(&run.workspace) >= queue_bound as usize {
+        record.decision = CallDecision::Refused;
+        record.rule = Rule::QueueFull;
+        record_call(tx, caller, key, &record, None)?;
+        let message = format!("the queue of {} holds {queue_bound} runs already", run.workspace);
+        return Ok(Outcome::Failed(Failure::transient(Code::QueueFull, message)));
+    }
+    let seq = tx.insert_run(&run, State::Queued)?;
+    record_call(tx, caller, key, &record, Some((&run.id, wait)))?;
+    let outcome =
+        if wait { Outcome::Pending } else { Outcome::Done(encode(&Value::from(run.id.as_str()))) };
+    let queued = Queued { seq, id: run.id.clone() };
+    tx.enqueue(run.workspace.clone(), queued, Some(Box::new(run)));
+    Ok(outcome)
+}
+
+/// Records a decision, with the run it started and whether the caller waits for that.
+fn record_call(
+    tx: &mut Tx<'_>,
+    caller: i64,
+    key: &Key,
+    record: &CallRecord,
+    started: Option<(&RunId, bool)>,
+) -> Result<(), Error> {
+    let (workspace, flow) = tx.flow(&record.caller.workspace, &record.caller.flow)?;
+    let callee = match &record.callee {
+        Some((workspace, flow)) => Some(tx.flow(workspace, flow)?),
+        None => None,
+    };
+    let mut statement = tx.connection.prepare_cached(
+        "INSERT INTO calls (at, allowed, rule, caller_workspace, caller_flow, caller, caller_run,
+                            target, callee_workspace, callee_flow, service, version, inputs, run,
+                            waits, scope, attempt, ordinal)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    statement.execute(params![
+        record.at.0,
+        record.decision == CallDecision::Allowed,
+        record.rule.as_str(),
+        workspace,
+        flow,
+        caller,
+        id_bytes(&record.caller_run)?,
+        record.target,
+        callee.map(|(workspace, _)| workspace),
+        callee.map(|(_, flow)| flow),
+        record.service.as_ref().map(|(name, _)| name),
+        record.service.as_ref().map(|(_, version)| version),
+        record.inputs.0,
+        started.map(|(run, _)| id_bytes(run)).transpose()?,
+        started.is_some_and(|(_, wait)| wait),
+        key.scope,
+        key.attempt,
+        key.ordinal,
+    ])?;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! The record of a run, and what is needed to go on with one.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use signalbox_core::clock::Timestamp;
+use signalbox_core::journal::{Chunk, Entry, Key, Outcome};
+use signalbox_core::run::{NewRun, State};
+use signalbox_core::{DeploymentId, RunId};
+
+use super::columns::{self, id_bytes, run_id, state_number};
+use crate::contract::{Claim, Error};
+
+fn sequence(connection: &Connection, run: &RunId) -> Result<i64, Error> {
+    let seq = connection
+        .prepare_cached("SELECT seq FROM runs WHERE id = ?")?
+        .query_row([id_bytes(run)?], |row| row.get(0))
+        .optional()?;
+    seq.ok_or_else(|| Error::NotFound(format!("run {run}")))
+}
+
+/// The chunks of a run with a number above `after`.
+pub(super) fn chunks(
+    connection: &Connection,
+    run: &RunId,
+    after: u32,
+) -> Result<Vec<(u32, Chunk)>, Error> {
+    chunks_of(connection, sequence(connection, run)?, after)
+}
+
+/// The chunks of the run with a sequence.
+pub(super) fn chunks_of(
+    connection: &Connection,
+    seq: i64,
+    after: u32,
+) -> Result<Vec<(u32, Chunk)>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT number, body FROM chunks WHERE run = ? AND number > ? ORDER BY number",
+    )?;
+    let mut rows = statement.query(params![seq, after])?;
+    let mut chunks = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body = row.get_ref(1)?.as_blob().unwrap_or_default();
+        chunks.push((row.get(0)?, postcard::from_bytes(body)?));
+    }
+    Ok(chunks)
+}
+
+/// The entries of a run, the answers of its calls in their places.
+pub(super) fn entries(connection: &Connection, run: &RunId) -> Result<Vec<Entry>, Error> {
+    let seq = sequence(connection, run)?;
+    let mut answers = answers(connection, seq)?;
+    let chunks = chunks_of(connection, seq, 0)?;
+    let mut entries: Vec<Entry> = chunks.into_iter().flat_map(|(_, chunk)| chunk.entries).collect();
+    for entry in &mut entries {
+        if entry.outcome == Outcome::Pending
+            && let Some(answer) = answers.remove(&entry.key)
+        {
+            entry.outcome = answer;
+        }
+    }
+    Ok(entries)
+}
+
+fn answers(connection: &Connection, seq: i64) -> Result<HashMap<Key, Outcome>, Error> {
+    let mut statement = connection
+        .prepare_cached("SELECT scope, attempt, ordinal, outcome FROM answers WHERE run = ?")?;
+    let mut rows = statement.query([seq])?;
+    let mut answers = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let body = row.get_ref(3)?.as_blob().unwrap_or_default();
+        if let Some(key) = columns::key(row, 0)? {
+            answers.insert(key, postcard::from_bytes(body)?);
+        }
+    }
+    Ok(answers)
+}
+
+/// A queued run as whoever claims it needs it.
+pub(super) fn claim(connection: &Connection, seq: i64, epoch: u64) -> Result<Claim, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT r.id, w.name, f.name, r.deployment, r.trigger, r.inputs, r.chain, r.queued_at,
+                r.attempt, r.lost_cells, r.active_us, r.started_at,
+                (SELECT max(number) FROM chunks WHERE run = r.seq)
+         FROM runs AS r JOIN workspaces AS w ON w.id = r.workspace
+                        JOIN flows AS f ON f.id = r.flow
+         WHERE r.seq = ?",
+    )?;
+    let mut rows = statement.query([seq])?;
+    let Some(row) = rows.next()? else {
+        return Err(Error::Corrupt(format!("the queued run {seq} is not there")));
+    };
+    let chain: Option<String> = row.get(6)?;
+    let run = NewRun {
+        id: run_id(row.get(0)?)?,
+        workspace: columns::text(row.get_ref(1)?.as_str().unwrap_or_default())?,
+        flow: columns::text(row.get_ref(2)?.as_str().unwrap_or_default())?,
+        deployment: DeploymentId(row.get(3)?),
+        trigger: columns::from_json(row.get_ref(4)?.as_str().unwrap_or_default())?,
+        inputs: row.get(5)?,
+        chain: chain.as_deref().map(columns::from_json).transpose()?.unwrap_or_default(),
+        queued_at: Timestamp(row.get(7)?),
+    };
+    Ok(Claim {
+        run,
+        epoch,
+        attempt: row.get(8)?,
+        next_chunk: row.get::<_, Option<u32>>(12)?.unwrap_or(0).saturating_add(1),
+        lost_cells: row.get(9)?,
+        active_us: row.get(10)?,
+        started_at: row.get::<_, Option<i64>>(11)?.map(Timestamp),
+    })
+}
+
+/// Suspended runs with the end of their wait.
+pub(super) fn deadlines(connection: &Connection) -> Result<Vec<(RunId, Timestamp)>, Error> {
+    let suspended = state_number(State::Suspended);
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT id, waits_until FROM runs
+         WHERE state <> 3 AND state = {suspended} AND waits_until IS NOT NULL
+         ORDER BY waits_until",
+    ))?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.map(|row| {
+        let (id, until): ([u8; 16], i64) = row?;
+        Ok((run_id(id)?, Timestamp(until)))
+    })
+    .collect()
+}

@@ -1,0 +1,276 @@
+//! What is kept in memory: which runs wait, and who has claimed which.
+//!
+//! All of it follows from the database: runs that are queued or running when the store is opened
+//! wait again. It changes only after a commit, except that a claim takes effect at once and
+//! leaves no trace in the database until its run's first write.
+
+use std::collections::{BTreeMap, HashMap};
+
+use signalbox_core::clock::Timestamp;
+use signalbox_core::run::{NewRun, Trigger};
+use signalbox_core::{RunId, WorkspaceName};
+
+use crate::contract::{Claim, Waiting, Want};
+
+/// Bytes of freshly accepted runs that are kept, so that claiming them reads nothing.
+const FRESH_BYTES: usize = 64 << 20;
+
+/// A run that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Queued {
+    pub(super) seq: i64,
+    pub(super) id: RunId,
+}
+
+/// A run that somebody has.
+#[derive(Debug, Clone)]
+pub(super) struct Claimed {
+    pub(super) seq: i64,
+    pub(super) workspace: WorkspaceName,
+    pub(super) epoch: u64,
+    pub(super) next_chunk: u32,
+    /// Whether its row says `running` already.
+    pub(super) durable: bool,
+    /// Whether a call started it: its end may be waited for.
+    pub(super) called: bool,
+    pub(super) since: Timestamp,
+}
+
+/// A run that is to be put into its workspace's queue.
+#[derive(Debug)]
+pub(super) struct Enqueue {
+    pub(super) workspace: WorkspaceName,
+    pub(super) run: Queued,
+    /// The run itself when it is new; it goes to the end. One that waited before goes first.
+    pub(super) fresh: Option<Box<NewRun>>,
+}
+
+/// A run that was taken out of its queue while a transaction ends it.
+#[derive(Debug)]
+pub(super) struct Withheld {
+    workspace: WorkspaceName,
+    place: i64,
+    run: Queued,
+}
+
+/// The queues and the claims.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    /// By place: a run's sequence, or a falling negative number for those that go first.
+    ready: HashMap<WorkspaceName, BTreeMap<i64, Queued>>,
+    claims: HashMap<RunId, Claimed>,
+    fresh: HashMap<i64, Box<NewRun>>,
+    fresh_bytes: usize,
+    front: i64,
+    epoch: u64,
+}
+
+/// A run that was taken out of its queue for whoever claims it.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) run: Queued,
+    pub(super) epoch: u64,
+    /// The claim, when the run is in memory; otherwise it must be read.
+    pub(super) claim: Option<Claim>,
+}
+
+impl Live {
+    /// Nothing waits yet. Epochs start above those of every earlier opening.
+    pub(super) fn new(boot: u32) -> Self {
+        Self { epoch: u64::from(boot) << 32, ..Self::default() }
+    }
+
+    /// How many runs of a workspace wait.
+    pub(super) fn waiting_in(&self, workspace: &WorkspaceName) -> usize {
+        self.ready.get(workspace).map_or(0, BTreeMap::len)
+    }
+
+    /// How many runs of each workspace wait.
+    pub(super) fn waiting(&self) -> Vec<Waiting> {
+        let mut waiting: Vec<_> = self
+            .ready
+            .iter()
+            .filter(|(_, queue)| !queue.is_empty())
+            .map(|(workspace, queue)| Waiting { workspace: workspace.clone(), runs: queue.len() })
+            .collect();
+        waiting.sort_by(|a, b| a.workspace.cmp(&b.workspace));
+        waiting
+    }
+
+    /// The claim of a run.
+    pub(super) fn claimed(&self, run: &RunId) -> Option<&Claimed> {
+        self.claims.get(run)
+    }
+
+    /// Every claim, by sequence.
+    pub(super) fn all_claimed(&self) -> impl Iterator<Item = &Claimed> {
+        self.claims.values()
+    }
+
+    /// Claims what is wanted.
+    pub(super) fn claim(&mut self, want: &[Want], now: Timestamp) -> Vec<Taken> {
+        let mut taken = Vec::new();
+        for Want { workspace, runs } in want {
+            for _ in 0..*runs {
+                let Some(queue) = self.ready.get_mut(workspace) else { break };
+                let Some((_, run)) = queue.pop_first() else { break };
+                taken.push(self.take(workspace, run, now));
+            }
+        }
+        taken
+    }
+
+    fn take(&mut self, workspace: &WorkspaceName, run: Queued, now: Timestamp) -> Taken {
+        self.epoch += 1;
+        let epoch = self.epoch;
+        let fresh = self.take_fresh(run.seq);
+        let called = fresh.as_ref().is_some_and(|run| is_call(run));
+        let claimed = Claimed {
+            seq: run.seq,
+            workspace: workspace.clone(),
+            epoch,
+            next_chunk: 1,
+            durable: false,
+            called,
+            since: now,
+        };
+        self.claims.insert(run.id.clone(), claimed);
+        let claim = fresh.map(|run| Claim {
+            run: *run,
+            epoch,
+            attempt: 1,
+            next_chunk: 1,
+            lost_cells: 0,
+            active_us: 0,
+            started_at: None,
+        });
+        Taken { run, epoch, claim }
+    }
+
+    /// Completes the claim of a run that had to be read.
+    pub(super) fn complete(&mut self, claim: &Claim) {
+        if let Some(claimed) = self.claims.get_mut(&claim.run.id) {
+            claimed.next_chunk = claim.next_chunk;
+            claimed.called = is_call(&claim.run);
+        }
+    }
+
+    /// Gives back a run whose claim reached nobody.
+    pub(super) fn give_back(&mut self, run: Queued, epoch: u64) {
+        let Some(claimed) = self.claims.get(&run.id) else { return };
+        if claimed.epoch == epoch {
+            let workspace = claimed.workspace.clone();
+            self.claims.remove(&run.id);
+            self.enqueue(Enqueue { workspace, run, fresh: None });
+        }
+    }
+
+    /// Sets or ends a claim.
+    pub(super) fn set_claim(&mut self, run: RunId, claim: Option<Claimed>) {
+        match claim {
+            Some(claim) => drop(self.claims.insert(run, claim)),
+            None => drop(self.claims.remove(&run)),
+        }
+    }
+
+    /// Puts a run into its workspace's queue.
+    pub(super) fn enqueue(&mut self, enqueue: Enqueue) {
+        let Enqueue { workspace, run, fresh } = enqueue;
+        let place = if fresh.is_some() {
+            run.seq
+        } else {
+            self.front -= 1;
+            self.front
+        };
+        if let Some(new) = fresh {
+            let size = weight(&new);
+            if self.fresh_bytes + size <= FRESH_BYTES {
+                self.fresh_bytes += size;
+                self.fresh.insert(run.seq, new);
+            }
+        }
+        self.ready.entry(workspace).or_default().insert(place, run);
+    }
+
+    /// Puts a run that was found when the store was opened behind all others.
+    pub(super) fn load(&mut self, workspace: WorkspaceName, run: Queued) {
+        self.ready.entry(workspace).or_default().insert(run.seq, run);
+    }
+
+    /// Takes a run out of its queue, so that nobody claims it.
+    pub(super) fn withhold(&mut self, workspace: &WorkspaceName, seq: i64) -> Option<Withheld> {
+        let queue = self.ready.get_mut(workspace)?;
+        let place = if queue.contains_key(&seq) {
+            seq
+        } else {
+            *queue.range(..0).find(|(_, run)| run.seq == seq)?.0
+        };
+        let run = queue.remove(&place)?;
+        Some(Withheld { workspace: workspace.clone(), place, run })
+    }
+
+    /// Puts a withheld run back where it was.
+    pub(super) fn restore(&mut self, withheld: Withheld) {
+        let Withheld { workspace, place, run } = withheld;
+        self.ready.entry(workspace).or_default().insert(place, run);
+    }
+
+    /// Forgets a run that was withheld and is ended now.
+    pub(super) fn forget(&mut self, withheld: &Withheld) {
+        drop(self.take_fresh(withheld.run.seq));
+    }
+
+    fn take_fresh(&mut self, seq: i64) -> Option<Box<NewRun>> {
+        let run = self.fresh.remove(&seq)?;
+        self.fresh_bytes -= weight(&run);
+        Some(run)
+    }
+}
+
+fn is_call(run: &NewRun) -> bool {
+    matches!(run.trigger, Trigger::Call { .. })
+}
+
+fn weight(run: &NewRun) -> usize {
+    size_of::<NewRun>() + run.inputs.len() + run.chain.len() * 64 + 128
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queued(seq: i64) -> Queued {
+        Queued { seq, id: RunId::from_parts(seq.unsigned_abs(), [1; 10]) }
+    }
+
+    #[test]
+    fn a_withheld_run_is_not_claimed_and_comes_back_to_its_place() {
+        let workspace: WorkspaceName = "a".parse().unwrap();
+        let mut live = Live::new(1);
+        (1..=3).for_each(|seq| live.load(workspace.clone(), queued(seq)));
+        let withheld = live.withhold(&workspace, 1).unwrap();
+        assert!(live.withhold(&workspace, 1).is_none());
+        let want = [Want { workspace: workspace.clone(), runs: 1 }];
+        assert_eq!(live.claim(&want, Timestamp(0))[0].run.seq, 2);
+        live.restore(withheld);
+        assert_eq!(live.claim(&want, Timestamp(0))[0].run.seq, 1);
+        live.give_back(queued(2), 2 + (1 << 32));
+        assert!(live.claimed(&queued(2).id).is_some(), "another epoch gives nothing back");
+        live.give_back(queued(2), 1 + (1 << 32));
+        assert_eq!(live.claim(&want, Timestamp(0))[0].run.seq, 2);
+    }
+
+    #[test]
+    fn a_run_that_waited_before_goes_first() {
+        let workspace: WorkspaceName = "a".parse().unwrap();
+        let mut live = Live::new(1);
+        live.load(workspace.clone(), queued(1));
+        for seq in [7, 8] {
+            let workspace = workspace.clone();
+            live.enqueue(Enqueue { workspace, run: queued(seq), fresh: None });
+        }
+        let taken = live.claim(&[Want { workspace, runs: 9 }], Timestamp(0));
+        let order: Vec<_> = taken.iter().map(|taken| taken.run.seq).collect();
+        assert_eq!(order, [8, 7, 1]);
+    }
+}

@@ -1,0 +1,128 @@
+//! The data directory: making it, holding it, and opening the database in it.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::contract::Error;
+
+/// The database's name in the data directory.
+const DATABASE: &str = "signalbox.db";
+/// First version of SQLite without the bug that could corrupt a WAL database on checkpoint.
+const OLDEST_SQLITE: i32 = 3_051_003;
+/// Pages in the log before a commit moves them into the database: 16 MiB. The default of 4 MiB
+/// makes a busy runner checkpoint several times a second.
+const CHECKPOINT_PAGES: u32 = 4_096;
+/// Statements that each connection keeps compiled; more than there are.
+const STATEMENTS: usize = 128;
+
+/// The data directory, held by this process as long as this lives.
+#[derive(Debug)]
+pub(super) struct Held {
+    _lock: File,
+    database: PathBuf,
+}
+
+impl Held {
+    /// Makes the directory if it is missing and takes its lock.
+    pub(super) fn take(dir: &Path) -> Result<Self, Error> {
+        let unusable = |reason: String| Error::Unusable { path: dir.to_owned(), reason };
+        if !dir.exists() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(dir)
+                .map_err(|error| unusable(format!("it cannot be created: {error}")))?;
+        }
+        if !dir.is_dir() {
+            return Err(unusable("it is not a directory".into()));
+        }
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(dir.join("lock"))
+            .map_err(|error| unusable(format!("it is not writable: {error}")))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { _lock: lock, database: dir.join(DATABASE) }),
+            Err(TryLockError::WouldBlock) => Err(Error::InUse(dir.to_owned())),
+            Err(TryLockError::Error(error)) => Err(unusable(lock_failure(&error))),
+        }
+    }
+
+    /// The database's path.
+    pub(super) fn database(&self) -> &Path {
+        &self.database
+    }
+}
+
+fn lock_failure(error: &io::Error) -> String {
+    format!("its file system gives no locks, and two runners could destroy the data: {error}")
+}
+
+/// Opens the connection that writes, creating the database if it is missing.
+pub(super) fn writer(path: &Path) -> Result<Connection, Error> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(Error::Unusable {
+            path: path.to_owned(),
+            reason: format!("SQLite {} can corrupt it; 3.51.3 is needed", rusqlite::version()),
+        });
+    }
+    protect(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = open(path, flags)?;
+    // Has an effect only before the first table is made.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Error::Unusable {
+            path: path.to_owned(),
+            reason: "its file system has no shared memory for SQLite's log".into(),
+        });
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", -32_768)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
+/// Opens a connection that can only read.
+pub(super) fn reader(path: &Path) -> Result<Connection, Error> {
+    let connection =
+        open(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.pragma_update(None, "cache_size", -4_096)?;
+    Ok(connection)
+}
+
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+    let connection = Connection::open_with_flags(path, flags)
+        .map_err(|error| Error::Unusable { path: path.to_owned(), reason: error.to_string() })?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // A page that fails to be read from a mapping is a signal, not an error.
+    connection.pragma_update(None, "mmap_size", 0)?;
+    Ok(connection)
+}
+
+/// Makes sure that the database is there for nobody but its owner, and can be written.
+fn protect(path: &Path) -> Result<(), Error> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+        .map_err(|error| Error::Unusable { path: path.to_owned(), reason: error.to_string() })
+}

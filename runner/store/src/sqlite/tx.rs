@@ -1,0 +1,237 @@
+//! A transaction as its jobs see it, and the changes of memory that follow its commit.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+use signalbox_core::run::{NewRun, State};
+use signalbox_core::{FlowName, RunId, WorkspaceName};
+
+use super::Shared;
+use super::columns::{id_bytes, state_number, to_json};
+use super::live::{Claimed, Enqueue, Queued, Withheld};
+use super::names::Names;
+use crate::contract::Error;
+
+/// What memory becomes when the transaction is committed. Dropped without that, it puts the runs
+/// it withheld back into their queues.
+#[derive(Debug)]
+pub(super) struct Changes {
+    shared: Arc<Shared>,
+    claims: HashMap<RunId, Option<Claimed>>,
+    enqueued: Vec<Enqueue>,
+    /// How many of `enqueued` each workspace has.
+    waiting: HashMap<WorkspaceName, usize>,
+    withheld: Vec<Withheld>,
+    /// Runs that ended without a claim: wherever they waited, they wait no more.
+    ended: HashSet<i64>,
+    counts: HashMap<(i64, State), i64>,
+    /// Deployments that were made (`true`) or forgotten.
+    deployments: Vec<(i64, bool)>,
+}
+
+impl Changes {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            claims: HashMap::new(),
+            enqueued: Vec::new(),
+            waiting: HashMap::new(),
+            withheld: Vec::new(),
+            ended: HashSet::new(),
+            counts: HashMap::new(),
+            deployments: Vec::new(),
+        }
+    }
+
+    /// Adds what a later job of the same transaction changed.
+    pub(super) fn absorb(&mut self, mut later: Self) {
+        self.claims.extend(std::mem::take(&mut later.claims));
+        self.enqueued.append(&mut later.enqueued);
+        self.withheld.append(&mut later.withheld);
+        self.ended.extend(later.ended.drain());
+        for (workspace, runs) in later.waiting.drain() {
+            *self.waiting.entry(workspace).or_default() += runs;
+        }
+        self.deployments.append(&mut later.deployments);
+        for (pair, change) in later.counts.drain() {
+            *self.counts.entry(pair).or_default() += change;
+        }
+    }
+
+    /// Writes what the runs by state have become: once for each pair, however many runs.
+    pub(super) fn write_counts(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(
+            "INSERT INTO counts VALUES (?, ?, ?)
+             ON CONFLICT DO UPDATE SET runs = runs + excluded.runs",
+        )?;
+        for ((workspace, state), change) in &self.counts {
+            if *change != 0 {
+                statement.execute(params![workspace, state_number(*state), change])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the changes, after the commit.
+    pub(super) fn publish(mut self, shared: &Shared) {
+        let woken = !self.enqueued.is_empty();
+        {
+            let mut live = shared.live();
+            for (run, claim) in self.claims.drain() {
+                live.set_claim(run, claim);
+            }
+            self.withheld.drain(..).for_each(|withheld| live.forget(&withheld));
+            for enqueue in self.enqueued.drain(..) {
+                if !self.ended.contains(&enqueue.run.seq) {
+                    live.enqueue(enqueue);
+                }
+            }
+        }
+        for (deployment, made) in self.deployments.drain(..) {
+            shared.know_deployment(deployment, made);
+        }
+        if woken {
+            shared.ready.notify_one();
+        }
+    }
+
+    fn waiting_in(&self, workspace: &WorkspaceName) -> usize {
+        self.waiting.get(workspace).copied().unwrap_or(0)
+    }
+}
+
+impl Drop for Changes {
+    fn drop(&mut self) {
+        if !self.withheld.is_empty() {
+            let mut live = self.shared.live();
+            self.withheld.drain(..).for_each(|withheld| live.restore(withheld));
+        }
+    }
+}
+
+/// The transaction that a job runs in.
+pub(super) struct Tx<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) names: &'a mut Names,
+    pub(super) next_seq: &'a mut i64,
+    /// What the jobs before it changed.
+    pub(super) before: &'a Changes,
+    /// What it changes itself.
+    pub(super) changes: Changes,
+}
+
+impl Tx<'_> {
+    /// The claim of a run, as the writes before this one left it.
+    pub(super) fn claimed(&self, run: &RunId) -> Option<Claimed> {
+        match self.changed_claim(run) {
+            Some(claim) => claim.clone(),
+            None => self.shared.live().claimed(run).cloned(),
+        }
+    }
+
+    fn changed_claim(&self, run: &RunId) -> Option<&Option<Claimed>> {
+        self.changes.claims.get(run).or_else(|| self.before.claims.get(run))
+    }
+
+    /// Sets or ends the claim of a run.
+    pub(super) fn set_claim(&mut self, run: RunId, claim: Option<Claimed>) {
+        self.changes.claims.insert(run, claim);
+    }
+
+    /// How many runs of a workspace wait.
+    pub(super) fn waiting_in(&self, workspace: &WorkspaceName) -> usize {
+        self.shared.live().waiting_in(workspace)
+            + self.before.waiting_in(workspace)
+            + self.changes.waiting_in(workspace)
+    }
+
+    /// Puts a run into its queue: a new one at the end, any other first.
+    pub(super) fn enqueue(
+        &mut self,
+        workspace: WorkspaceName,
+        run: Queued,
+        fresh: Option<Box<NewRun>>,
+    ) {
+        *self.changes.waiting.entry(workspace.clone()).or_default() += 1;
+        self.changes.enqueued.push(Enqueue { workspace, run, fresh });
+    }
+
+    /// Takes a run that is about to end without a claim out of its queue. Answers `false`, and
+    /// does nothing, when somebody has claimed it; nobody can from here on.
+    pub(super) fn withhold(&mut self, workspace: &WorkspaceName, run: &RunId, seq: i64) -> bool {
+        let changed = self.changed_claim(run).map(Option::is_some);
+        let mut live = self.shared.live();
+        if changed.unwrap_or_else(|| live.claimed(run).is_some()) {
+            return false;
+        }
+        self.changes.withheld.extend(live.withhold(workspace, seq));
+        self.changes.ended.insert(seq);
+        true
+    }
+
+    /// Counts a run that went from one state to another; `None` is not being there.
+    pub(super) fn count(&mut self, workspace: i64, from: Option<State>, to: Option<State>) {
+        for (state, change) in [(from, -1), (to, 1)] {
+            if let Some(state) = state {
+                *self.changes.counts.entry((workspace, state)).or_default() += change;
+            }
+        }
+    }
+
+    /// The number of a workspace.
+    pub(super) fn workspace(&mut self, name: &WorkspaceName) -> Result<i64, Error> {
+        self.names.workspace(self.connection, name)
+    }
+
+    /// The numbers of a flow and its workspace.
+    pub(super) fn flow(
+        &mut self,
+        workspace: &WorkspaceName,
+        flow: &FlowName,
+    ) -> Result<(i64, i64), Error> {
+        let workspace = self.workspace(workspace)?;
+        Ok((workspace, self.names.flow(self.connection, workspace, flow)?))
+    }
+
+    /// Remembers that a deployment was made, or forgotten.
+    pub(super) fn know_deployment(&mut self, id: i64, made: bool) {
+        self.changes.deployments.push((id, made));
+    }
+
+    /// Writes the row of a new run.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such deployment.
+    pub(super) fn insert_run(&mut self, run: &NewRun, state: State) -> Result<i64, Error> {
+        let deployment = run.deployment.0;
+        if !self.shared.knows_deployment(deployment) {
+            return Err(Error::NotFound(format!("deployment {}", run.deployment)));
+        }
+        let (workspace, flow) = self.flow(&run.workspace, &run.flow)?;
+        let seq = *self.next_seq;
+        let chain = if run.chain.is_empty() { None } else { Some(to_json(&run.chain)?) };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO runs (seq, id, workspace, flow, deployment, state, queued_at,
+                                   trigger, chain, inputs)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                seq,
+                id_bytes(&run.id)?,
+                workspace,
+                flow,
+                deployment,
+                state_number(state),
+                run.queued_at.0,
+                to_json(&run.trigger)?,
+                chain,
+                run.inputs,
+            ])?;
+        *self.next_seq += 1;
+        self.count(workspace, None, Some(state));
+        Ok(seq)
+    }
+}

@@ -1,0 +1,174 @@
+//! The one thread that writes: it takes whatever waits, runs it in one transaction with a
+//! savepoint for each job, commits once, and then answers everybody. It never lingers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Shared;
+use super::error::Cause;
+use super::names::Names;
+use super::open::Held;
+use super::tx::{Changes, Tx};
+use crate::contract::Error;
+
+/// Jobs that wait before whoever brings the next one must wait too.
+pub(super) const QUEUE: usize = 4_096;
+/// Jobs that share one commit at most. Beyond it the gain is nothing and the wait is felt.
+const BATCH: usize = 1_024;
+
+/// What the writer is asked for.
+pub(super) enum Message {
+    /// Something to write.
+    Job(Box<dyn Job>),
+    /// Write what is left, close the database, then answer.
+    Close(oneshot::Sender<()>),
+}
+
+/// One unit that is all or nothing.
+pub(super) trait Job: Send {
+    /// Does it inside its savepoint. Answers whether it succeeded.
+    fn perform(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Tells the caller, after the commit; `cause` when that failed.
+    fn answer(self: Box<Self>, cause: Option<&Cause>);
+}
+
+/// A job from a closure.
+pub(super) struct Op<F, T> {
+    operation: Option<F>,
+    result: Option<Result<T, Error>>,
+    reply: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<F, T> Op<F, T> {
+    pub(super) fn new(operation: F, reply: oneshot::Sender<Result<T, Error>>) -> Self {
+        Self { operation: Some(operation), result: None, reply }
+    }
+}
+
+impl<F, T> Job for Op<F, T>
+where
+    F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send,
+    T: Send,
+{
+    fn perform(&mut self, tx: &mut Tx<'_>) -> bool {
+        self.result = self.operation.take().map(|operation| operation(tx));
+        matches!(self.result, Some(Ok(_)))
+    }
+
+    fn answer(self: Box<Self>, cause: Option<&Cause>) {
+        let result = match (self.result, cause) {
+            (Some(Err(error)), _) => Err(error),
+            (_, Some(cause)) => Err(cause.clone().into()),
+            (Some(done), None) => done,
+            (None, None) => Err(Error::Closed),
+        };
+        // Whoever asked may have gone; what was written stays written.
+        drop(self.reply.send(result));
+    }
+}
+
+/// The writer's own things.
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) shared: Arc<Shared>,
+    pub(super) names: Names,
+    pub(super) next_seq: i64,
+    pub(super) held: Held,
+}
+
+impl Writer {
+    /// Serves until the store is closed or dropped.
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Message>) {
+        let mut closing: Vec<oneshot::Sender<()>> = Vec::new();
+        let mut batch: Vec<Box<dyn Job>> = Vec::new();
+        while let Some(first) = jobs.blocking_recv() {
+            let mut next = Some(first);
+            while let Some(message) = next {
+                match message {
+                    Message::Job(job) => batch.push(job),
+                    Message::Close(reply) => {
+                        jobs.close();
+                        closing.push(reply);
+                    }
+                }
+                next = if batch.len() < BATCH { jobs.try_recv().ok() } else { None };
+            }
+            self.write(&mut batch);
+        }
+        let Self { connection, shared, held, .. } = self;
+        shared.readers.close();
+        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        {
+            tracing::warn!(%error, "the log stays beside the database until the next start");
+        }
+        drop(connection);
+        drop(held);
+        for reply in closing {
+            if reply.send(()).is_err() {
+                tracing::debug!("nobody waits for the store to be closed");
+            }
+        }
+    }
+
+    fn write(&mut self, batch: &mut Vec<Box<dyn Job>>) {
+        if batch.is_empty() {
+            return;
+        }
+        let tried = catch_unwind(AssertUnwindSafe(|| self.transaction(batch)));
+        let done = tried.unwrap_or_else(|_| Err(Cause::Database("the writer panicked".into())));
+        let cause = match done {
+            Ok(changes) => {
+                changes.publish(&self.shared);
+                None
+            }
+            Err(cause) => {
+                self.names.clear();
+                if !self.connection.is_autocommit()
+                    && let Err(error) = self.connection.execute_batch("ROLLBACK")
+                {
+                    tracing::error!(%error, "cannot roll back");
+                }
+                Some(cause)
+            }
+        };
+        batch.drain(..).for_each(|job| job.answer(cause.as_ref()));
+    }
+
+    /// Runs every job and commits. What a failed job changed is taken back alone.
+    fn transaction(&mut self, batch: &mut [Box<dyn Job>]) -> Result<Changes, Cause> {
+        let Self { connection, shared, names, next_seq, .. } = self;
+        let execute = |sql: &str| {
+            connection
+                .prepare_cached(sql)
+                .and_then(|mut statement| statement.execute([]))
+                .map_err(|error| Cause::of(&error))
+        };
+        execute("BEGIN IMMEDIATE")?;
+        let mut all = Changes::new(Arc::clone(shared));
+        for job in batch {
+            execute("SAVEPOINT job")?;
+            let changes = Changes::new(Arc::clone(shared));
+            let mut tx = Tx { connection, shared, names, next_seq, before: &all, changes };
+            if job.perform(&mut tx) {
+                let changes = tx.changes;
+                execute("RELEASE job")?;
+                all.absorb(changes);
+            } else {
+                drop(tx);
+                names.clear();
+                if connection.is_autocommit() {
+                    // SQLite gave up the whole transaction, so every job of it failed.
+                    return Err(Cause::Full);
+                }
+                execute("ROLLBACK TO job")?;
+                execute("RELEASE job")?;
+            }
+        }
+        all.write_counts(connection).map_err(|error| Cause::of(&error))?;
+        execute("COMMIT")?;
+        Ok(all)
+    }
+}
