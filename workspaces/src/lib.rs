@@ -1,1 +1,27 @@
-//! The manifest model of Signalbox: parse, validate, contract check and plan
+//! The manifest model of Signalbox: files become checked workspaces.
+//!
+//! ```text
+//! signalbox.yaml ── parse_root ─► Root ─► RootEntry ┐
+//! a workspace's folder ─────────────────────────────┴─ read ─► Draft ── check_request ─► (cell)
+//!                                                               Draft ── finish(facts) ─► Workspace
+//! every workspace that would be live ── contract::check ─► Verdict
+//! ```
+//!
+//! Nothing here fetches, runs a script or touches a disk. Every function takes what it judges and
+//! returns either the whole answer or every fault it has, each with file, line and column.
+
+pub mod contract;
+mod draft;
+mod faults;
+mod fields;
+mod flow;
+mod manifest;
+pub mod plan;
+pub mod render;
+pub mod root;
+mod sources;
+mod units;
+mod yaml;
+
+pub use draft::{Draft, fill_source_lines, read};
+pub use root::{ROOT_FILE, Root, RootEntry, WORKSPACE_FILE, parse_root};

@@ -1,0 +1,259 @@
+//! The checks between workspaces, over the set that would be live.
+//!
+//! A fault between two workspaces is the fault of the one whose change made it: it goes back to
+//! its live state, and the set is looked at again, because whatever relied on the change must go
+//! back too. Every round moves at least one workspace back and none forward, so it ends; the
+//! order of rounds is fixed by names, so the answer depends on nothing but what is checked. What
+//! is live and unchanged is never rejected.
+
+mod calls;
+mod cycles;
+mod declarations;
+mod exports;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+use signalbox_core::catalog::{Catalog, Kind, Workspace};
+use signalbox_core::codes::Code;
+use signalbox_core::diagnostic::{Diagnostic, Place};
+use signalbox_core::ids::{Digest, WorkspaceName};
+
+use crate::root::{ROOT_FILE, WORKSPACE_FILE};
+
+/// The states that a workspace can be in after a push.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Candidate {
+    /// What would go live; `None` when it is going away.
+    pub new: Option<Arc<Workspace>>,
+    /// What is live now; the same as `new` when nothing changes.
+    pub live: Option<Arc<Workspace>>,
+}
+
+impl Candidate {
+    fn is_changed(&self) -> bool {
+        match (&self.new, &self.live) {
+            (Some(new), Some(live)) => !Arc::ptr_eq(new, live) && new != live,
+            (None, None) => false,
+            _ => true,
+        }
+    }
+}
+
+/// What the check decided.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Verdict {
+    /// The set that may be live: the new state where it is accepted, the live one where not.
+    pub live: Catalog,
+    /// Why each rejected workspace stays as it is.
+    pub rejected: BTreeMap<WorkspaceName, Vec<Diagnostic>>,
+    /// What each workspace should look at.
+    pub warnings: BTreeMap<WorkspaceName, Vec<Diagnostic>>,
+}
+
+/// Something wrong between two workspaces.
+#[derive(Debug, Clone)]
+struct Fault {
+    /// The one that asks: the caller.
+    owner: WorkspaceName,
+    /// The one that is asked, if it is known.
+    other: Option<WorkspaceName>,
+    /// What is asked, so that the same wish can be found again in another set.
+    wish: String,
+    /// As the owner sees it.
+    diagnostic: Diagnostic,
+}
+
+/// Decides which of the candidates may go live together; `atomic`: all or none.
+pub fn check(candidates: &BTreeMap<WorkspaceName, Candidate>, atomic: bool) -> Verdict {
+    let mut set = Set { candidates, rejected: BTreeMap::new() };
+    loop {
+        let found = set.offenders();
+        if found.is_empty() {
+            break;
+        }
+        set.rejected.extend(found);
+    }
+    if atomic && !set.rejected.is_empty() {
+        set.hold_all();
+    }
+    let live = set.catalog();
+    let mut warnings = declarations::warnings(&live);
+    for fault in faults(&live) {
+        // Nothing that changed is to blame for what is left.
+        let diagnostic = Diagnostic {
+            severity: signalbox_core::diagnostic::Severity::Warning,
+            ..fault.diagnostic
+        };
+        warnings.entry(fault.owner).or_default().push(diagnostic);
+    }
+    for list in set.rejected.values_mut().chain(warnings.values_mut()) {
+        list.sort_by_key(|found| (found.place.clone(), found.code, found.message.clone()));
+        list.dedup();
+    }
+    Verdict { live, rejected: set.rejected, warnings }
+}
+
+/// Everything wrong between the workspaces of a set.
+fn faults(catalog: &Catalog) -> Vec<Fault> {
+    let mut faults = calls::faults(catalog);
+    faults.extend(declarations::faults(catalog));
+    faults.extend(cycles::faults(catalog));
+    faults
+}
+
+struct Set<'a> {
+    candidates: &'a BTreeMap<WorkspaceName, Candidate>,
+    rejected: BTreeMap<WorkspaceName, Vec<Diagnostic>>,
+}
+
+type Offenders = BTreeMap<WorkspaceName, Vec<Diagnostic>>;
+
+impl Set<'_> {
+    fn catalog(&self) -> Catalog {
+        self.catalog_with_back(None)
+    }
+
+    /// The set, with one more workspace moved back.
+    fn catalog_with_back(&self, back: Option<&WorkspaceName>) -> Catalog {
+        let chosen = self.candidates.iter().filter_map(|(name, candidate)| {
+            let back = self.rejected.contains_key(name) || back == Some(name);
+            let state = if back { &candidate.live } else { &candidate.new };
+            Some((name.clone(), state.clone()?))
+        });
+        Catalog { workspaces: chosen.collect() }
+    }
+
+    fn is_movable(&self, name: &WorkspaceName) -> bool {
+        !self.rejected.contains_key(name)
+            && self.candidates.get(name).is_some_and(Candidate::is_changed)
+    }
+
+    /// Who has to go back next. The platform alone when it is to blame for anything, because its
+    /// going back may clear the domains; else every domain that is.
+    fn offenders(&self) -> Offenders {
+        let catalog = self.catalog();
+        let mut found = self.second_platforms(&catalog);
+        if !found.is_empty() {
+            return found;
+        }
+        for (name, list) in exports::faults(&catalog, self.candidates, |name| self.is_movable(name))
+        {
+            found.entry(name).or_default().extend(list);
+        }
+        let faults = faults(&catalog);
+        let mut without: BTreeMap<&WorkspaceName, Vec<Fault>> = BTreeMap::new();
+        for fault in &faults {
+            if let Some((name, diagnostic)) = self.blame(fault, &mut without) {
+                found.entry(name).or_default().push(diagnostic);
+            }
+        }
+        let platforms: Vec<_> =
+            found.keys().filter(|name| self.kind(name) == Some(Kind::Platform)).cloned().collect();
+        if !platforms.is_empty() {
+            found.retain(|name, _| platforms.contains(name));
+        }
+        found
+    }
+
+    fn kind(&self, name: &WorkspaceName) -> Option<Kind> {
+        let candidate = self.candidates.get(name)?;
+        candidate.new.as_ref().or(candidate.live.as_ref()).map(|workspace| workspace.kind)
+    }
+
+    /// Whose change made a fault: the owner's, if the fault is not there without it; else the
+    /// other's.
+    fn blame<'a>(
+        &self,
+        fault: &'a Fault,
+        without: &mut BTreeMap<&'a WorkspaceName, Vec<Fault>>,
+    ) -> Option<(WorkspaceName, Diagnostic)> {
+        if self.is_movable(&fault.owner) {
+            let left = without
+                .entry(&fault.owner)
+                .or_insert_with(|| faults(&self.catalog_with_back(Some(&fault.owner))));
+            let same = |other: &Fault| other.owner == fault.owner && other.wish == fault.wish;
+            let other_movable = fault.other.as_ref().is_some_and(|other| self.is_movable(other));
+            if !left.iter().any(same) || !other_movable {
+                return Some((fault.owner.clone(), fault.diagnostic.clone()));
+            }
+        }
+        let other = fault.other.as_ref().filter(|other| self.is_movable(other))?;
+        Some((other.clone(), breaks(other, fault, self.candidates)))
+    }
+
+    /// One platform at most: a new one waits until the old one is gone.
+    fn second_platforms(&self, catalog: &Catalog) -> Offenders {
+        let is_platform = |workspace: &&Arc<Workspace>| workspace.kind == Kind::Platform;
+        let platforms: Vec<_> = catalog.workspaces.values().filter(is_platform).collect();
+        if platforms.len() < 2 {
+            return Offenders::new();
+        }
+        let movable = platforms.into_iter().filter(|workspace| self.is_movable(&workspace.name));
+        let fault = |workspace: &Arc<Workspace>| {
+            let message = format!("`{}` would be a second live platform", workspace.name);
+            let fault = Diagnostic::error(Code::PlatformCount, Place::file(ROOT_FILE), message);
+            (workspace.name.clone(), vec![fault])
+        };
+        movable.map(fault).collect()
+    }
+
+    fn hold_all(&mut self) {
+        let changed: Vec<_> =
+            self.candidates.keys().filter(|name| self.is_movable(name)).cloned().collect();
+        let guilty: Vec<_> = self.rejected.keys().map(|name| format!("`{name}`")).collect();
+        for name in changed {
+            let message = format!("held back because {} cannot go live", guilty.join(", "));
+            let place = self.candidates.get(&name).map_or_else(|| Place::file(ROOT_FILE), place_of);
+            self.rejected.insert(name, vec![Diagnostic::error(Code::AtomicHeld, place, message)]);
+        }
+    }
+}
+
+/// A fault of the one who asks, as the one who is asked has to hear it.
+fn breaks(
+    name: &WorkspaceName,
+    fault: &Fault,
+    candidates: &BTreeMap<WorkspaceName, Candidate>,
+) -> Diagnostic {
+    let place = candidates.get(name).map_or_else(|| Place::file(ROOT_FILE), place_of);
+    let message = format!("`{}` would break: {}", fault.owner, fault.diagnostic.message);
+    Diagnostic::error(Code::BreaksCallers, place, message)
+        .second(fault.diagnostic.place.clone(), "relied on here")
+}
+
+fn place_of(candidate: &Candidate) -> Place {
+    match candidate.new.as_ref().or(candidate.live.as_ref()) {
+        Some(workspace) => workspace_file(workspace),
+        None => Place::file(ROOT_FILE),
+    }
+}
+
+fn workspace_file(workspace: &Workspace) -> Place {
+    Place::file(format!("{}/{WORKSPACE_FILE}", workspace.path))
+}
+
+/// The digest of everything that others declare and that `workspace` is checked against. A
+/// rejection is looked at again when it changes.
+pub fn digest(workspace: &WorkspaceName, catalog: &Catalog) -> Digest {
+    let others = catalog.workspaces.values().filter(|other| other.name != *workspace);
+    let declared = others.map(|other| {
+        // Where a call stands does not matter to others.
+        let flows = other.flows.iter().map(|(name, flow)| {
+            let calls: Vec<_> =
+                flow.calls.iter().map(|call| (&call.target, &call.inputs)).collect();
+            json!({ "name": name, "inputs": flow.inputs, "calls": calls })
+        });
+        json!({
+            "name": other.name,
+            "kind": other.kind,
+            "exports": other.exports,
+            "may_start": other.may_start,
+            "accepts": other.accepts,
+            "uses": other.uses,
+            "flows": flows.collect::<Vec<_>>(),
+        })
+    });
+    Digest::of(json!(declared.collect::<Vec<_>>()).to_string().as_bytes())
+}

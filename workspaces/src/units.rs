@@ -1,0 +1,83 @@
+//! Sizes, durations and rates as texts.
+
+use std::time::Duration;
+
+use signalbox_core::catalog::RateLimit;
+
+const TIMES: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const SIZES: [(&str, u64); 3] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+
+/// `500ms`, `30s`, `5m`, `1h`, `7d`; more than nothing.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let (count, unit) = split(text)?;
+    let (_, millis) = TIMES.into_iter().find(|(name, _)| *name == unit)?;
+    let millis = count.checked_mul(millis).filter(|millis| *millis > 0)?;
+    Some(Duration::from_millis(millis))
+}
+
+/// `512MiB`: a whole number of KiB, MiB or GiB, in bytes.
+pub(crate) fn size(text: &str) -> Option<u64> {
+    let (count, unit) = split(text)?;
+    let (_, bytes) = SIZES.into_iter().find(|(name, _)| *name == unit)?;
+    count.checked_mul(bytes)
+}
+
+/// `60/m`: so many in a second, minute, hour or day.
+pub(crate) fn rate(text: &str) -> Option<RateLimit> {
+    let (count, unit) = text.split_once('/')?;
+    let count = digits(count)?.try_into().ok().filter(|count: &u32| *count > 0)?;
+    let (_, millis) = TIMES[1..].iter().find(|(name, _)| *name == unit)?;
+    Some(RateLimit { count, per: Duration::from_millis(*millis) })
+}
+
+/// The shortest way to write a duration.
+pub(crate) fn show_duration(duration: &Duration) -> String {
+    let millis = duration.as_millis();
+    let fits = TIMES.iter().rev().find(|(_, unit)| millis % u128::from(*unit) == 0);
+    let (name, unit) = fits.unwrap_or(&TIMES[0]);
+    format!("{}{name}", millis / u128::from(*unit))
+}
+
+/// The shortest way to write a size.
+pub(crate) fn show_size(bytes: &u64) -> String {
+    let fits = SIZES.iter().rev().find(|(_, unit)| bytes % unit == 0);
+    fits.map_or_else(|| bytes.to_string(), |(name, unit)| format!("{}{name}", bytes / unit))
+}
+
+fn split(text: &str) -> Option<(u64, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit())?;
+    Some((digits(&text[..end])?, &text[end..]))
+}
+
+fn digits(text: &str) -> Option<u64> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_read_and_shown() {
+        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(duration("90s").map(|d| show_duration(&d)), Some("90s".into()));
+        assert_eq!(duration("60m").map(|d| show_duration(&d)), Some("1h".into()));
+        assert_eq!(size("512MiB"), Some(512 << 20));
+        assert_eq!(rate("60/m"), Some(RateLimit { count: 60, per: Duration::from_secs(60) }));
+    }
+
+    #[test]
+    fn what_is_no_unit_is_refused() {
+        for bad in ["", "s", "5", "0s", "-1s", "1.5s", "5 m", "1w", "99999999999999999999s", "+5s"]
+        {
+            assert_eq!(duration(bad), None, "{bad}");
+        }
+        for bad in ["", "512", "512MB", "MiB", "99999999999999GiB"] {
+            assert_eq!(size(bad), None, "{bad}");
+        }
+        for bad in ["", "/m", "0/m", "60", "60/ms", "60/", "+6/m", "99999999999/m"] {
+            assert_eq!(rate(bad), None, "{bad}");
+        }
+    }
+}
