@@ -2,6 +2,10 @@
 //!
 //! Trees are parsed here and not by libgit2, which tidies modes up and looks names up by bisection:
 //! a tree that is hostile must be seen as it is.
+//!
+//! Damage is an error, with one exception in the library: up to 1.9.7 libgit2 does not return from
+//! reading a loose object whose file is cut off behind its header (libgit2 pull request 7346).
+//! Packed objects, and empty or altered files, are not concerned.
 
 use std::sync::Arc;
 

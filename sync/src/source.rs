@@ -250,14 +250,13 @@ fn branch_head<'r>(
     repository: &'r Repository,
     branch: Option<&str>,
 ) -> Result<(String, Reference<'r>), Error> {
-    let (name, asked) = match branch {
-        Some(branch) => (format!("refs/heads/{branch}"), true),
-        None => {
-            let head = repository.find_reference("HEAD").map_err(Error::git("read HEAD"))?;
-            match head.symbolic_target_bytes() {
-                Some(target) => (String::from_utf8_lossy(target).into_owned(), false),
-                None => return Ok(("HEAD".to_owned(), head)),
-            }
+    let (name, asked) = if let Some(branch) = branch {
+        (format!("refs/heads/{branch}"), true)
+    } else {
+        let head = repository.find_reference("HEAD").map_err(Error::git("read HEAD"))?;
+        match head.symbolic_target_bytes() {
+            Some(target) => (String::from_utf8_lossy(target).into_owned(), false),
+            None => return Ok(("HEAD".to_owned(), head)),
         }
     };
     let short = name.strip_prefix("refs/heads/").unwrap_or(&name).to_owned();

@@ -150,7 +150,9 @@ fn many_threads_read_one_source() {
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                (0..20).for_each(|_| assert_eq!(folder(&source, &commit, "w").files.len(), 50))
+                for _ in 0..20 {
+                    assert_eq!(folder(&source, &commit, "w").files.len(), 50);
+                }
             });
         }
     });

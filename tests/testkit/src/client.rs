@@ -98,21 +98,19 @@ impl Client {
     }
 
     fn message(&self, method: &str, path: &str, body: Option<&[u8]>) -> Vec<u8> {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
         let given = |name| self.headers.iter().any(|(known, _)| known == name);
+        let mut lines = vec![format!("{method} {path} HTTP/1.1"), "connection: close".to_owned()];
         if !given("host") {
-            head += &format!("host: {}\r\n", self.host);
-        }
-        if body.is_some() && !given("content-type") {
-            head += "content-type: application/json\r\n";
-        }
-        for (name, value) in &self.headers {
-            head += &format!("{name}: {value}\r\n");
+            lines.push(format!("host: {}", self.host));
         }
         if let Some(body) = body {
-            head += &format!("content-length: {}\r\n", body.len());
+            lines.push(format!("content-length: {}", body.len()));
+            if !given("content-type") {
+                lines.push("content-type: application/json".to_owned());
+            }
         }
-        head += "\r\n";
+        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        let head = format!("{}\r\n\r\n", lines.join("\r\n"));
         [head.as_bytes(), body.unwrap_or_default()].concat()
     }
 }

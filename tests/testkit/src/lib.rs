@@ -20,4 +20,4 @@ pub use stub::HttpStub;
 pub use wire::{Request, Response};
 
 /// How long anything is waited for before a test fails. Two busy cores must not make one fail.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);

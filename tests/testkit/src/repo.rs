@@ -105,6 +105,7 @@ impl Repo {
     }
 
     /// A bare clone in a temporary folder of its own, with `origin` set to this repository.
+    #[must_use]
     pub fn clone_bare(&self) -> Self {
         let clone = Self::bare();
         let from = self.path().display().to_string();
@@ -170,6 +171,9 @@ pub(crate) fn hermetic(command: &mut Command, home: &Path) {
         .env("TZ", "UTC");
     command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
     command.env("GIT_TERMINAL_PROMPT", "0");
+    // git would start a clean-up in the background that outlives the command.
+    command.env("GIT_CONFIG_COUNT", "1");
+    command.env("GIT_CONFIG_KEY_0", "maintenance.auto").env("GIT_CONFIG_VALUE_0", "false");
 }
 
 /// Fails the test.

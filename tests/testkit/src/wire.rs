@@ -77,11 +77,10 @@ impl Response {
     }
 
     pub(crate) fn write(&self, to: &mut impl Write) -> io::Result<()> {
-        let mut message = format!("HTTP/1.1 {} Stub\r\n", self.status);
-        for (name, value) in &self.headers {
-            message += &format!("{name}: {value}\r\n");
-        }
-        message += &format!("content-length: {}\r\n\r\n", self.body.len());
+        let mut lines = vec![format!("HTTP/1.1 {} Stub", self.status)];
+        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        lines.push(format!("content-length: {}\r\n\r\n", self.body.len()));
+        let message = lines.join("\r\n");
         to.write_all(&[message.as_bytes(), &self.body].concat())?;
         to.flush()
     }
