@@ -18,7 +18,8 @@ impl Tree {
     /// Reads what git tracks and what it would track: files that are not ignored.
     pub(crate) fn read(root: &Path) -> anyhow::Result<Self> {
         let mut command = Command::new("git");
-        command.arg("-C").arg(root);
+        // In a container the folder often belongs to somebody else, which git minds.
+        command.args(["-c", "safe.directory=*", "-C"]).arg(root);
         command.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
         let listed = String::from_utf8(process::output(&mut command)?).context("list the files")?;
         let mut files = BTreeMap::new();
