@@ -12,8 +12,8 @@ use signalbox_core::Digest;
 use signalbox_core::diagnostic::Diagnostic;
 use signalbox_core::source::{Folder, MAX_FILES};
 
-use crate::Error;
 use crate::walk::{self, Entry, FileAt, Kind, Listing, Located, Reader};
+use crate::{Error, fault};
 
 /// A folder as it lies on disk, committed or not: what `signalbox validate PATH` looks at.
 ///
@@ -48,7 +48,7 @@ impl WorkingFolder {
     pub fn folder(&self, path: &str) -> Result<Result<Folder, Vec<Diagnostic>>, Error> {
         let node = match walk::folder_at(&Disk, self.root.clone(), path)? {
             Located::Found(_, node) => node,
-            Located::Missing => return Ok(Err(vec![walk::no_folder(path)])),
+            Located::Missing => return Ok(Err(vec![fault::no_folder(path)])),
             Located::Refused(fault) => return Ok(Err(vec![fault])),
         };
         Ok(walk::collect(&Disk, &node, path)?.map(|files| {

@@ -3,8 +3,8 @@
 //! A [`Source`] answers what the engine asks about a commit: which one is the head, what a folder's
 //! tree id is, what lies below it. Objects are read from the repository straight into memory;
 //! nothing is ever checked out, so there is no directory that a hostile tree could write into, and
-//! no link that could be followed. What may be read at all is decided by one policy ([`name`] for
-//! names, [`walk`] for kinds and bounds), which a [`WorkingFolder`] shares, so that `validate` sees
+//! no link that could be followed. What may be read at all is decided by one policy (`name` for
+//! names, `walk` for kinds and bounds), which a [`WorkingFolder`] shares, so that `validate` sees
 //! a folder as the server will see its commit.
 //!
 //! This crate never looks into a file. It knows names, kinds and sizes; `workspaces` knows meaning.
@@ -13,6 +13,7 @@
 
 mod disk;
 mod error;
+mod fault;
 pub mod hints;
 mod library;
 mod location;

@@ -12,7 +12,7 @@ use signalbox_core::source::Folder;
 use crate::location::cut;
 use crate::objects::{Objects, corrupt};
 use crate::walk::{self, FileAt, Located, Subtree};
-use crate::{Error, Location, library, name};
+use crate::{Error, Location, fault, library, name};
 
 /// Largest commit object that is read.
 const MAX_COMMIT: usize = 1 << 20;
@@ -177,7 +177,7 @@ impl Source {
             let root = find_commit(repository, revision)?.tree_id();
             let id = match walk::folder_at(&objects, root, &path)? {
                 Located::Found(_, id) => id,
-                Located::Missing => return Ok(Err(vec![walk::no_folder(&path)])),
+                Located::Missing => return Ok(Err(vec![fault::no_folder(&path)])),
                 Located::Refused(fault) => return Ok(Err(vec![fault])),
             };
             let files = walk::collect(&objects, &id, &path)?;

@@ -10,7 +10,7 @@ use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Diagnostic, Place};
 use signalbox_core::source::{MAX_FILES, MAX_MANIFEST, MAX_TREE, SourceFile};
 
-use crate::{Error, name};
+use crate::{Error, fault, name};
 
 /// Deepest nesting of folders inside one workspace.
 pub const MAX_DEPTH: usize = 32;
@@ -48,7 +48,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn describe(self) -> &'static str {
+    /// As it is called in a sentence.
+    pub(crate) fn describe(self) -> &'static str {
         match self {
             Self::File => "a file",
             Self::Folder => "a folder",
@@ -116,13 +117,13 @@ pub(crate) fn locate<R: Reader>(
     for part in path.split('/') {
         if let Err(rule) = name::check(part.as_bytes()) {
             let message = format!("the path cannot be read: a part of it {rule}");
-            return Ok(Located::Refused(bad_path(&name::shown(path.as_bytes()), message)));
+            return Ok(Located::Refused(fault::bad_path(&name::shown(path.as_bytes()), message)));
         }
         match at.0 {
             Kind::Folder => {}
             Kind::File => return Ok(Located::Missing),
             kind @ (Kind::Link | Kind::Submodule | Kind::Other) => {
-                return Ok(Located::Refused(wrong_kind(&seen, kind, "a folder")));
+                return Ok(Located::Refused(fault::wrong_kind(&seen, kind, "a folder")));
             }
         }
         let Some(entry) = reader.find(&at.1, part)? else {
@@ -141,9 +142,9 @@ pub(crate) fn file_at<R: Reader>(reader: &R, root: R::Node, path: &str) -> Resul
         Located::Refused(fault) => FileAt::Refused(fault),
         Located::Found(Kind::File, node) => match reader.read(&node, MAX_MANIFEST)? {
             Some(content) => FileAt::Found(content),
-            None => FileAt::Refused(too_large(path)),
+            None => FileAt::Refused(fault::too_large(path)),
         },
-        Located::Found(kind, _) => FileAt::Refused(wrong_kind(path, kind, "a file")),
+        Located::Found(kind, _) => FileAt::Refused(fault::wrong_kind(path, kind, "a file")),
     })
 }
 
@@ -155,7 +156,7 @@ pub(crate) fn folder_at<R: Reader>(
 ) -> Result<Located<R::Node>, Error> {
     Ok(match locate(reader, root, path)? {
         Located::Found(Kind::Folder, node) => Located::Found(Kind::Folder, node),
-        Located::Found(kind, _) => Located::Refused(wrong_kind(path, kind, "a folder")),
+        Located::Found(kind, _) => Located::Refused(fault::wrong_kind(path, kind, "a folder")),
         other @ (Located::Missing | Located::Refused(_)) => other,
     })
 }
@@ -195,13 +196,13 @@ impl<R: Reader> Walk<'_, R> {
     fn folder(&mut self, folder: &R::Node, path: &str, depth: usize) -> Result<(), Error> {
         if depth > MAX_DEPTH {
             let message = format!("folders are nested more than {MAX_DEPTH} deep");
-            self.faults.push(limit(&self.full(path), message, "move the folder up"));
+            self.faults.push(fault::limit(&self.full(path), message, "move the folder up"));
             return Ok(());
         }
         let listing = self.reader.list(folder)?;
         if listing.disordered {
             let message = "the folder's entries are out of order, so git may not find them";
-            self.faults.push(bad_path(&self.full(path), message.to_owned()));
+            self.faults.push(fault::bad_path(&self.full(path), message.to_owned()));
         }
         let mut taken = HashMap::new();
         for entry in listing.entries {
@@ -231,7 +232,7 @@ impl<R: Reader> Walk<'_, R> {
         if !self.over {
             let message = format!("more than {MAX_FILES} files and folders in one workspace");
             let help = "move what is not part of the automation out of the workspace's folder";
-            self.faults.push(limit(&self.full(""), message, help));
+            self.faults.push(fault::limit(&self.full(""), message, help));
         }
         self.over = true;
     }
@@ -247,7 +248,7 @@ impl<R: Reader> Walk<'_, R> {
         let text = match name::check(name) {
             Ok(text) => text,
             Err(rule) => {
-                self.faults.push(bad_path(&place, format!("the name {rule}")));
+                self.faults.push(fault::bad_path(&place, format!("the name {rule}")));
                 return None;
             }
         };
@@ -255,7 +256,7 @@ impl<R: Reader> Walk<'_, R> {
             return Some(text.to_owned());
         };
         let fault = if first == text {
-            bad_path(&place, "the folder holds this name twice".to_owned())
+            fault::bad_path(&place, "the folder holds this name twice".to_owned())
         } else {
             let message = format!("differs from `{first}` in the same folder only in case");
             Diagnostic::error(Code::CaseCollision, Place::file(place), message)
@@ -271,7 +272,7 @@ impl<R: Reader> Walk<'_, R> {
             Kind::File => self.file(node, path),
             Kind::Folder => self.folder(node, path, depth + 1),
             Kind::Link | Kind::Submodule | Kind::Other => {
-                self.faults.push(wrong_kind(&self.full(path), kind, "a file or folder"));
+                self.faults.push(fault::wrong_kind(&self.full(path), kind, "a file or folder"));
                 Ok(())
             }
         }
@@ -280,7 +281,7 @@ impl<R: Reader> Walk<'_, R> {
     fn file(&mut self, node: &R::Node, path: &str) -> Result<(), Error> {
         let size = self.reader.size(node)?;
         if size > MAX_MANIFEST as u64 {
-            self.faults.push(too_large(&self.full(path)));
+            self.faults.push(fault::too_large(&self.full(path)));
             return Ok(());
         }
         self.bytes += size;
@@ -289,7 +290,7 @@ impl<R: Reader> Walk<'_, R> {
             let message =
                 format!("the files of one workspace have more than {} MiB", MAX_TREE >> 20);
             let help = "move what is not part of the automation out of the workspace's folder";
-            self.faults.push(limit(&self.full(""), message, help));
+            self.faults.push(fault::limit(&self.full(""), message, help));
             return Ok(());
         }
         // Once there is a fault nothing will be used: the walk goes on for the other faults only.
@@ -298,7 +299,7 @@ impl<R: Reader> Walk<'_, R> {
                 Some(content) => {
                     self.files.insert(path.to_owned(), SourceFile::new(content));
                 }
-                None => self.faults.push(too_large(&self.full(path))),
+                None => self.faults.push(fault::too_large(&self.full(path))),
             }
         }
         Ok(())
@@ -315,43 +316,4 @@ pub(crate) fn join(folder: &str, rest: &str) -> String {
         ("", only) | (only, "") => only.to_owned(),
         _ => format!("{folder}/{rest}"),
     }
-}
-
-/// A path to show; the root of the repository is `.`.
-fn place(path: &str) -> Place {
-    Place::file(if path.is_empty() { "." } else { path })
-}
-
-fn bad_path(path: &str, message: String) -> Diagnostic {
-    Diagnostic::error(Code::TreePath, place(path), message)
-        .help("rename it to a plain name and commit")
-}
-
-fn wrong_kind(path: &str, kind: Kind, wanted: &str) -> Diagnostic {
-    let message = format!("{} stands where {wanted} must be", kind.describe());
-    let help = match kind {
-        Kind::Link => "replace the link by a copy of what it points to",
-        Kind::Submodule => {
-            "commit the files themselves instead of a reference to another repository"
-        }
-        Kind::File | Kind::Folder | Kind::Other => {
-            "move it away, or correct the path that names it"
-        }
-    };
-    Diagnostic::error(Code::TreeEntry, place(path), message).help(help)
-}
-
-fn too_large(path: &str) -> Diagnostic {
-    let message = format!("the file has more than {} MiB", MAX_MANIFEST >> 20);
-    limit(path, message, "keep large data outside of the workspace's folder")
-}
-
-fn limit(path: &str, message: String, help: &str) -> Diagnostic {
-    Diagnostic::error(Code::TreeLimit, place(path), message).help(help)
-}
-
-/// There is no folder at a path at which a whole one was asked for.
-pub(crate) fn no_folder(path: &str) -> Diagnostic {
-    Diagnostic::error(Code::FileMissing, place(path), "the folder does not exist")
-        .help("create and commit it, or correct the path that names it")
 }
