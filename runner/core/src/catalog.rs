@@ -148,7 +148,7 @@ impl Default for Limits {
         Self {
             memory: 128 << 20,
             concurrency: 16,
-            run_time: Duration::from_secs(30 * 60),
+            run_time: Duration::from_mins(30),
             operations: 100_000_000,
             queue: 200_000,
         }

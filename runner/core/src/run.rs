@@ -294,6 +294,7 @@ pub struct Rejected {
 
 /// The state after an event. Every pair is written out: terminal stays terminal, and a cell can
 /// only speak for a run that is running.
+#[expect(clippy::match_same_arms, reason = "grouped by state: each state shows all its events")]
 pub fn apply(state: State, event: Event) -> Result<State, Rejected> {
     let rejected = Err(Rejected { state, event });
     match (state, event) {

@@ -76,7 +76,9 @@ pub fn encode_into(value: &Value, out: &mut Vec<u8>) {
         Value::List(items) => {
             out.push(LIST);
             length(items.len(), out);
-            items.iter().for_each(|item| encode_into(item, out));
+            for item in items {
+                encode_into(item, out);
+            }
         }
         Value::Map(map) => {
             out.push(MAP);

@@ -116,7 +116,9 @@ pub fn to_json(value: &Value) -> Json {
         Value::Float(number) => Json::from(*number),
         Value::String(text) => Json::String(text.clone()),
         Value::Bytes(bytes) => {
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+            let hex: String =
+                bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
             serde_json::json!({ BYTES_KEY: hex })
         }
         Value::List(items) => Json::Array(items.iter().map(to_json).collect()),
