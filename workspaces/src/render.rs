@@ -30,11 +30,11 @@ fn one(diagnostic: &Diagnostic, out: &mut String) {
     };
     let place = &diagnostic.place;
     put!(out, "{severity}[{}]: {}\n", diagnostic.code, clean(&diagnostic.message));
-    let gutter = " ".repeat(place.line.to_string().len());
+    let gutter = " ".repeat(1 + place.line.to_string().len());
     put!(out, "{gutter}--> {}\n", position(place));
     let shown = diagnostic.source_line.as_deref().filter(|_| place.line > 0);
     if let Some(line) = shown {
-        put!(out, "{gutter} |\n{} | {}\n", place.line, cut(line));
+        put!(out, "{gutter} |\n {} | {}\n", place.line, cut(line));
         underline(diagnostic, line, &gutter, out);
     }
     let notes = !diagnostic.labels.is_empty() || diagnostic.help.is_some();

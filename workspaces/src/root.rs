@@ -65,6 +65,13 @@ pub fn parse_root(content: &[u8], file: &str) -> Result<(Root, Vec<Diagnostic>),
     }
 }
 
+/// What is wrong with a repository that has no root manifest.
+pub fn missing(file: &str) -> Diagnostic {
+    let message = format!("the repository has no `{file}`");
+    Diagnostic::error(Code::ManifestMissing, Place::file(file), message)
+        .help("add one with `version: 1` and a platform workspace")
+}
+
 fn root(node: &Node, faults: &mut Faults) -> Option<Root> {
     let known = ["version", "atomic", "workspaces"];
     let fields = Fields::open(node, "the root manifest", &known, faults)?;

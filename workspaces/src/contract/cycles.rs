@@ -32,7 +32,7 @@ pub(super) fn faults(catalog: &Catalog) -> Vec<Fault> {
             let place = Place::at(call.file.clone(), call.line, call.column, length);
             faults.push(Fault {
                 owner: from.workspace.clone(),
-                other: Some(to.workspace.clone()),
+                other: None,
                 wish,
                 diagnostic: Diagnostic::error(Code::CallCycle, place, message),
             });

@@ -163,24 +163,37 @@ impl Set<'_> {
     }
 
     /// Whose change made a fault: the owner's, if the fault is not there without it; else the
-    /// other's.
+    /// other's. When both had it before, it is the owner who should not come with it again.
     fn blame<'a>(
         &self,
         fault: &'a Fault,
         without: &mut BTreeMap<&'a WorkspaceName, Vec<Fault>>,
     ) -> Option<(WorkspaceName, Diagnostic)> {
+        let other = fault.other.as_ref().filter(|other| self.is_movable(other));
         if self.is_movable(&fault.owner) {
             let left = without
                 .entry(&fault.owner)
                 .or_insert_with(|| faults(&self.catalog_with_back(Some(&fault.owner))));
-            let same = |other: &Fault| other.owner == fault.owner && other.wish == fault.wish;
-            let other_movable = fault.other.as_ref().is_some_and(|other| self.is_movable(other));
-            if !left.iter().any(same) || !other_movable {
-                return Some((fault.owner.clone(), fault.diagnostic.clone()));
+            let stays =
+                left.iter().any(|left| left.owner == fault.owner && left.wish == fault.wish);
+            // A circle has more than two sides: one whose going back opens it is found by itself.
+            let shared = other.is_some() || fault.diagnostic.code == Code::CallCycle;
+            if !(stays && shared) {
+                return Some((fault.owner.clone(), self.explained(fault)));
             }
         }
-        let other = fault.other.as_ref().filter(|other| self.is_movable(other))?;
-        Some((other.clone(), breaks(other, fault, self.candidates)))
+        Some((other?.clone(), breaks(other?, fault, self.candidates)))
+    }
+
+    /// Says when what is asked for was to come with a change that went back.
+    fn explained(&self, fault: &Fault) -> Diagnostic {
+        let other = fault.other.as_ref().filter(|other| self.rejected.contains_key(*other));
+        let mut diagnostic = fault.diagnostic.clone();
+        if let Some(other) = other {
+            let help = format!("`{other}` was rejected; this is checked against its live state");
+            diagnostic.help = Some(help);
+        }
+        diagnostic
     }
 
     /// One platform at most: a new one waits until the old one is gone.

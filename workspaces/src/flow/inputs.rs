@@ -21,6 +21,9 @@ const KNOWN: [&str; 10] = [
     "items",
 ];
 
+/// More than any value can have.
+const MAX_LENGTH: i64 = 1_000_000_000;
+
 /// Reads the map.
 pub(super) fn read(flow: &Fields<'_>, faults: &mut Faults) -> Schema {
     let mut schema = Schema::default();
@@ -67,7 +70,7 @@ fn field(name: &str, mark: Mark, node: &Node, faults: &mut Faults) -> Option<Fie
         None => Type::Any,
     };
     let length = |name, faults: &mut Faults| {
-        let length = fields.int(name, 0..=i64::MAX, faults)?;
+        let length = fields.int(name, 0..=MAX_LENGTH, faults)?;
         u64::try_from(length).ok()
     };
     let mut field = Field {

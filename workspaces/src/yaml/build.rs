@@ -57,9 +57,9 @@ impl Builder<'_> {
                 Tree::List(items.into_iter().map(|item| self.node(item, depth + 1)).collect())
             }
             YamlData::Mapping(entries) => {
-                let entries = entries.into_iter().map(|(key, value)| {
-                    let (key, at) = self.key(&key);
-                    Entry { key, mark: at, node: self.node(value, depth + 1) }
+                let entries = entries.into_iter().filter_map(|(key, value)| {
+                    let (key, mark) = self.key(&key)?;
+                    Some(Entry { key, mark, node: self.node(value, depth + 1) })
                 });
                 let entries = entries.collect();
                 Tree::Map(self.without_duplicates(entries))
@@ -97,17 +97,17 @@ impl Builder<'_> {
             && !matches!(&node.data, YamlData::Value(Scalar::String(text)) if text.trim_start().starts_with('*'))
     }
 
-    fn key(&mut self, key: &MarkedYaml<'_>) -> (String, Mark) {
+    fn key(&mut self, key: &MarkedYaml<'_>) -> Option<(String, Mark)> {
         let mark = self.mark(key);
         let index = key.span.start.index();
         match &key.data {
             YamlData::Value(Scalar::String(text)) if !self.is_alias(key) => {
                 let original = self.text.original(index, text);
-                (original.unwrap_or_else(|| text.clone().into_owned()), mark)
+                Some((original.unwrap_or_else(|| text.clone().into_owned()), mark))
             }
             _ => {
                 self.faults.error(Code::WrongType, mark, "a key must be text; put it in quotes");
-                (String::new(), mark)
+                None
             }
         }
     }
@@ -116,7 +116,7 @@ impl Builder<'_> {
         let mut first: BTreeMap<String, Mark> = BTreeMap::new();
         let mut kept = Vec::with_capacity(entries.len());
         for entry in entries {
-            if let Some(earlier) = first.get(&entry.key).filter(|_| !entry.key.is_empty()) {
+            if let Some(earlier) = first.get(&entry.key) {
                 let place = self.faults.at(entry.mark);
                 let message = format!("`{}` is given twice", entry.key);
                 let second = self.faults.at(*earlier);
