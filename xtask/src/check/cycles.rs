@@ -95,16 +95,22 @@ fn circles(uses: &Uses) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
     let mut findings = Vec::new();
     for start in uses.keys() {
-        let Some(way) = way_round(uses, start) else {
-            continue;
-        };
-        let (file, line) = &uses[start][&way[1]];
+        let Some(way) = way_round(uses, start) else { continue };
         if seen.insert(way.iter().cloned().collect::<BTreeSet<_>>()) {
-            let what = format!("modules use each other in a circle: {}", way.join(" → "));
+            let (file, line) = &uses[start][&way[1]];
+            let links: Vec<_> = way.windows(2).map(|pair| link(uses, pair)).collect();
+            let what = format!("modules use each other in a circle: {}", links.join(", "));
             findings.push(Finding::new(file, *line, "module-cycle", what));
         }
     }
     findings
+}
+
+/// One use, with its place.
+fn link(uses: &Uses, pair: &[String]) -> String {
+    let (file, line) = &uses[&pair[0]][&pair[1]];
+    let file = file.rsplit_once("/src/").map_or(file.as_str(), |(_, file)| file);
+    format!("{} uses {} ({file}:{line})", pair[0], pair[1])
 }
 
 /// The shortest way from a module back to itself, both ends included.
@@ -140,9 +146,11 @@ mod tests {
             ("x/src/b.rs", "use crate::{\n    c::{D, a},\n    E,\n};\n"),
             ("x/src/c/d.rs", "fn f() -> super::super::a::A {}\n"),
         ];
-        let circle =
-            "x/src/a.rs:2: modules use each other in a circle: a → b → c → a [module-cycle]";
-        assert_eq!(found(files), [circle]);
+        assert_eq!(
+            found(files),
+            ["x/src/a.rs:2: modules use each other in a circle: a uses b (a.rs:2), \
+              b uses c (b.rs:1), c uses a (c/d.rs:1) [module-cycle]"]
+        );
     }
 
     #[test]
