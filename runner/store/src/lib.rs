@@ -4,7 +4,8 @@
 //! carries an epoch that every later write of the run is checked against, times of waiting come
 //! from the caller, and whoever waits for work is woken by [`Store::ready`], never by polling.
 
-pub mod conformance;
+#[cfg(test)]
+mod conformance;
 pub mod contract;
 pub mod sqlite;
 

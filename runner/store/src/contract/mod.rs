@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use signalbox_core::clock::Timestamp;
-use signalbox_core::journal::{Chunk, Entry};
+use signalbox_core::journal::{Chunk, Entry, Key};
 use signalbox_core::{DeploymentId, Digest, FlowName, RunId, Value, WorkspaceName};
 use tokio::sync::Notify;
 
@@ -96,8 +96,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The chunks of a run with a number above `after` (0 for all), each with its number.
     fn chunks<'a>(&'a self, run: &'a RunId, after: u32) -> Reply<'a, Vec<(u32, Chunk)>>;
 
-    /// Suspended runs with the moment at which their wait ends.
-    fn deadlines(&self) -> Reply<'_, Vec<(RunId, Timestamp)>>;
+    /// Suspended runs with the entry of the call that each waits for and the moment at which that
+    /// wait ends.
+    fn deadlines(&self) -> Reply<'_, Vec<(RunId, Key, Timestamp)>>;
 
     // --- deployments ---
 

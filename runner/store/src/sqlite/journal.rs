@@ -112,18 +112,19 @@ pub(super) fn claim(connection: &Connection, seq: i64, epoch: u64) -> Result<Cla
     })
 }
 
-/// Suspended runs with the end of their wait.
-pub(super) fn deadlines(connection: &Connection) -> Result<Vec<(RunId, Timestamp)>, Error> {
-    let suspended = state_number(State::Suspended);
+/// Suspended runs with what they wait for and the end of the wait.
+pub(super) fn deadlines(connection: &Connection) -> Result<Vec<(RunId, Key, Timestamp)>, Error> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT id, waits_until FROM runs
-         WHERE state <> 3 AND state = {suspended} AND waits_until IS NOT NULL
-         ORDER BY waits_until",
+        "SELECT id, waits_until, waits_scope, waits_attempt, waits_ordinal FROM runs
+         WHERE state <> 3 AND state = {} AND waits_until IS NOT NULL ORDER BY waits_until",
+        state_number(State::Suspended)
     ))?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    rows.map(|row| {
-        let (id, until): ([u8; 16], i64) = row?;
-        Ok((run_id(id)?, Timestamp(until)))
-    })
-    .collect()
+    let mut rows = statement.query([])?;
+    let mut deadlines = Vec::new();
+    while let Some(row) = rows.next()? {
+        if let Some(key) = columns::key(row, 2)? {
+            deadlines.push((run_id(row.get(0)?)?, key, Timestamp(row.get(1)?)));
+        }
+    }
+    Ok(deadlines)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use signalbox_core::clock::Timestamp;
-use signalbox_core::journal::{Chunk, Entry};
+use signalbox_core::journal::{Chunk, Entry, Key};
 use signalbox_core::{DeploymentId, Digest, RunId, Value, WorkspaceName};
 use tokio::sync::{Notify, oneshot};
 
@@ -93,7 +93,7 @@ impl Store for SqliteStore {
         Box::pin(self.shared.readers.read(move |db| journal::chunks(db, &run, after)))
     }
 
-    fn deadlines(&self) -> Reply<'_, Vec<(RunId, Timestamp)>> {
+    fn deadlines(&self) -> Reply<'_, Vec<(RunId, Key, Timestamp)>> {
         Box::pin(self.shared.readers.read(journal::deadlines))
     }
 
