@@ -323,7 +323,10 @@ fn domain_uses<'a>(
         );
     }
     if !platform.flows.contains_key(&export.flow) {
-        return refuse(Rule::UnknownFlow, format!("`{}` has no flow `{}`", platform.name, export.flow));
+        return refuse(
+            Rule::UnknownFlow,
+            format!("`{}` has no flow `{}`", platform.name, export.flow),
+        );
     }
     Ok(Permit {
         rule: Rule::DomainUsesExport,

@@ -314,14 +314,14 @@ fn property(field: &Field) -> serde_json::Value {
     put("type", (field.kind != Type::Any).then(|| field.kind.as_str().into()));
     put("description", field.description.clone().map(Into::into));
     put("default", field.default.as_ref().map(crate::value::to_json));
-    put(
-        "enum",
-        field.options.as_ref().map(|all| all.iter().map(crate::value::to_json).collect()),
-    );
+    put("enum", field.options.as_ref().map(|all| all.iter().map(crate::value::to_json).collect()));
     put("minimum", field.min.map(Into::into));
     put("maximum", field.max.map(Into::into));
-    let (least, most) =
-        if field.kind == Type::Array { ("minItems", "maxItems") } else { ("minLength", "maxLength") };
+    let (least, most) = if field.kind == Type::Array {
+        ("minItems", "maxItems")
+    } else {
+        ("minLength", "maxLength")
+    };
     put(least, field.min_length.map(Into::into));
     put(most, field.max_length.map(Into::into));
     let items = field.items.filter(|kind| *kind != Type::Any);
@@ -344,8 +344,7 @@ mod tests {
             default: Some("low".into()),
             ..Field::of(Type::String)
         };
-        let message =
-            Field { required: true, max_length: Some(3), ..Field::of(Type::String) };
+        let message = Field { required: true, max_length: Some(3), ..Field::of(Type::String) };
         let schema = schema(&[("severity", severity), ("message", message)]);
         let good = schema.apply(&Value::map([("message", "abc".into())])).unwrap();
         assert_eq!(good, Value::map([("message", "abc".into()), ("severity", "low".into())]));
@@ -365,8 +364,7 @@ mod tests {
         let wider = schema(&[("a", Field::of(Type::Number)), ("b", Field::of(Type::String))]);
         assert_eq!(optional.breaks(&wider), vec![]);
         assert_eq!(wider.breaks(&optional).len(), 2, "a narrowed, b removed");
-        let required =
-            schema(&[("a", Field { required: true, ..Field::of(Type::Integer) })]);
+        let required = schema(&[("a", Field { required: true, ..Field::of(Type::Integer) })]);
         assert_eq!(optional.breaks(&required)[0].message, "it became required");
     }
 }

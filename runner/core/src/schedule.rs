@@ -4,7 +4,10 @@
 //! moment after the gap; one that a change repeats fires the first time only; a wildcard job
 //! skips the gap and fires in both copies of a repeated hour.
 
-use cron::{Cron, parser::{CronParser, Seconds}};
+use cron::{
+    Cron,
+    parser::{CronParser, Seconds},
+};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::ids::Digest;
 
 /// A schedule of a flow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Schedule {
     /// Five fields, or six with seconds first.
     pub cron: String,
@@ -45,16 +48,14 @@ impl Schedule {
 
     /// Reads it.
     pub fn parse(&self) -> Result<Timetable, Error> {
-        let cron = CronParser::builder()
-            .seconds(Seconds::Optional)
-            .build()
-            .parse(&self.cron)
-            .map_err(|error| Error::Expression {
-                expression: self.cron.clone(),
-                reason: error.to_string(),
-            })?;
-        let zone =
-            TimeZone::get(&self.timezone).map_err(|_| Error::Zone(self.timezone.clone()))?;
+        let cron =
+            CronParser::builder().seconds(Seconds::Optional).build().parse(&self.cron).map_err(
+                |error| Error::Expression {
+                    expression: self.cron.clone(),
+                    reason: error.to_string(),
+                },
+            )?;
+        let zone = TimeZone::get(&self.timezone).map_err(|_| Error::Zone(self.timezone.clone()))?;
         Ok(Timetable { cron, zone })
     }
 }
@@ -129,9 +130,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused() {
-        let parse = |cron: &str, zone: &str| {
-            Schedule { cron: cron.into(), timezone: zone.into() }.parse()
-        };
+        let parse =
+            |cron: &str, zone: &str| Schedule { cron: cron.into(), timezone: zone.into() }.parse();
         assert!(matches!(parse("61 * * * *", "UTC"), Err(Error::Expression { .. })));
         assert!(matches!(parse("* * * * *", "Mars/Olympus"), Err(Error::Zone(_))));
         assert!(matches!(parse("", "UTC"), Err(Error::Expression { .. })));

@@ -1,0 +1,188 @@
+//! The broker at run time: every call is decided here, by the declarations that are live now.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use signalbox_core::broker::{Permit, Refusal, Rule, Target, check_chain, decide};
+use signalbox_core::catalog::RateLimit;
+use signalbox_core::clock::Timestamp;
+use signalbox_core::codes::Code;
+use signalbox_core::ids::{FlowRef, ServiceName};
+use signalbox_core::journal::{Failure, cut};
+use signalbox_core::run::{NewRun, Trigger};
+use signalbox_core::{Digest, value};
+use signalbox_store::contract::{CallDecision, CallRecord, NewCall};
+
+use crate::live::Live;
+use crate::shared::Shared;
+
+/// Most bytes of a target in a record.
+const MAX_TARGET: usize = 300;
+
+/// The broker's own memory: how often services were called lately.
+#[derive(Debug, Default)]
+pub(crate) struct Broker {
+    lately: Mutex<BTreeMap<ServiceName, VecDeque<Instant>>>,
+}
+
+/// A call that may be made, and until when its answer is waited for.
+type Allowed = (NewCall, Option<Timestamp>);
+/// A refused call, as recorded, and what its caller gets.
+type Denied = (CallRecord, Failure);
+
+impl Broker {
+    /// Decides a call. The caller is whoever has the run, never what a field says.
+    pub(crate) fn decide(
+        &self,
+        shared: &Shared,
+        caller: &NewRun,
+        target: String,
+        inputs: &[u8],
+        wait: bool,
+    ) -> Result<Allowed, Denied> {
+        let live = shared.live.load();
+        let now = shared.clock.now();
+        let record = CallRecord {
+            at: now,
+            decision: CallDecision::Refused,
+            rule: Rule::InvalidTarget,
+            caller: FlowRef { workspace: caller.workspace.clone(), flow: caller.flow.clone() },
+            caller_run: caller.id.clone(),
+            target: cut(target.clone(), MAX_TARGET),
+            callee: None,
+            service: None,
+            inputs: Digest::of(inputs),
+        };
+        let call = Call { live: &live, caller, target, inputs };
+        let (permit, inputs) =
+            call.check(&record).map_err(|refusal| deny(record.clone(), refusal))?;
+        let record = describe(record, &permit);
+        if let Some((service, export)) = permit.export
+            && let Some(limit) = export.rate_limit
+            && !self.take(service, limit)
+        {
+            let message = format!(
+                "`{service}` takes {} calls in {} s, over all callers",
+                limit.count,
+                limit.per.as_secs()
+            );
+            return Err(deny(record, Refusal { rule: Rule::RateLimit, message }));
+        }
+        let until = permit.export.and_then(|(_, export)| export.timeout);
+        let until = until.filter(|_| wait).map(|timeout| now.plus(timeout));
+        let call = call.accepted(shared, permit, record.clone(), inputs, wait);
+        call.map(|call| (call, until)).map_err(|failure| (record, failure))
+    }
+
+    /// Takes a place in a service's rate, if there is one.
+    fn take(&self, service: &ServiceName, limit: RateLimit) -> bool {
+        let now = Instant::now();
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = lately.entry(service.clone()).or_default();
+        while calls.front().is_some_and(|at| now.duration_since(*at) >= limit.per) {
+            calls.pop_front();
+        }
+        let free = calls.len() < limit.count as usize;
+        if free {
+            calls.push_back(now);
+        }
+        free
+    }
+}
+
+/// A call that is being decided.
+struct Call<'a> {
+    live: &'a Live,
+    caller: &'a NewRun,
+    target: String,
+    inputs: &'a [u8],
+}
+
+impl<'a> Call<'a> {
+    fn check(&self, record: &CallRecord) -> Result<(Permit<'a>, Vec<u8>), Refusal> {
+        let target: Target = self
+            .target
+            .parse()
+            .map_err(|error| refusal(Rule::InvalidTarget, format!("{error}")))?;
+        let catalog = &self.live.catalog;
+        let permit = decide(catalog, &self.caller.workspace, &target)?;
+        let mut chain = self.caller.chain.clone();
+        chain.push(record.caller.clone());
+        check_chain(&chain, &permit.callee)?;
+        let unfit = |message: String| refusal(Rule::InputsDoNotFit, message);
+        let inputs = value::decode(self.inputs).map_err(|error| unfit(error.to_string()))?;
+        let flow = catalog
+            .find_flow(&permit.callee.workspace, &permit.callee.flow)
+            .ok_or_else(|| refusal(Rule::UnknownFlow, format!("`{}` is gone", permit.callee)))?;
+        let complete = flow.inputs.apply(&inputs).map_err(|faults| {
+            let all: Vec<_> = faults
+                .iter()
+                .map(|fault| format!("{} {}", fault.input, fault.message).trim().to_owned())
+                .collect();
+            unfit(format!("`{}` does not take these inputs: {}", permit.callee, all.join("; ")))
+        })?;
+        let complete = value::encode(&complete);
+        crate::effects::check_value(&complete, 1 << 20, "the inputs of a call")
+            .map_err(|failure| unfit(failure.message))?;
+        Ok((permit, complete))
+    }
+
+    fn accepted(
+        &self,
+        shared: &Shared,
+        permit: Permit<'_>,
+        record: CallRecord,
+        inputs: Vec<u8>,
+        wait: bool,
+    ) -> Result<NewCall, Failure> {
+        let internal = |message: String| Failure::transient(Code::Internal, message);
+        let Some((spec, info)) = self.live.find(&permit.callee.workspace) else {
+            return Err(internal(format!("`{}` is not live", permit.callee.workspace)));
+        };
+        let mut chain = self.caller.chain.clone();
+        chain.push(record.caller.clone());
+        let id = shared.new_id(record.at).map_err(|error| internal(error.to_string()))?;
+        let trigger = Trigger::Call {
+            caller: record.caller.clone(),
+            run: self.caller.id.clone(),
+            service: permit.export.map(|(service, _)| service.to_string()),
+        };
+        let run = NewRun {
+            id,
+            workspace: permit.callee.workspace,
+            flow: permit.callee.flow,
+            deployment: info.deployment,
+            trigger,
+            inputs,
+            chain,
+            queued_at: record.at,
+        };
+        Ok(NewCall { run, queue_bound: spec.grants.limits.queue, record, wait })
+    }
+}
+
+fn refusal(rule: Rule, message: String) -> Refusal {
+    Refusal { rule, message }
+}
+
+/// The record of a call that the declarations allow.
+fn describe(record: CallRecord, permit: &Permit<'_>) -> CallRecord {
+    CallRecord {
+        decision: CallDecision::Allowed,
+        rule: permit.rule,
+        callee: Some((permit.callee.workspace.clone(), permit.callee.flow.clone())),
+        service: permit.export.map(|(service, export)| (service.to_string(), export.version)),
+        ..record
+    }
+}
+
+fn deny(record: CallRecord, refusal: Refusal) -> Denied {
+    let code = refusal.rule.code().unwrap_or(Code::Denied);
+    let message = format!("call of `{}` refused: {}", record.target, refusal.message);
+    let failure = match refusal.rule {
+        Rule::RateLimit | Rule::QueueFull => Failure::transient(code, message),
+        _ => Failure::permanent(code, message),
+    };
+    (CallRecord { decision: CallDecision::Refused, rule: refusal.rule, ..record }, failure)
+}

@@ -1,0 +1,45 @@
+//! A workspace that may go live: read and checked whole.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use signalbox_core::Revision;
+use signalbox_core::catalog::Workspace;
+use signalbox_core::diagnostic::Diagnostic;
+use signalbox_core::source::Folder;
+use signalbox_workspaces::root::RootEntry;
+
+use super::tree::Tree;
+use crate::cells::Spawner;
+use crate::checker;
+use crate::options::Error;
+
+/// A workspace without faults of its own.
+#[derive(Debug, Clone)]
+pub(super) struct Fresh {
+    pub(super) spec: Arc<Workspace>,
+    pub(super) warnings: Vec<Diagnostic>,
+    /// Its files, for the store.
+    pub(super) folder: Arc<Folder>,
+}
+
+/// Reads a workspace and checks everything that does not need another one.
+pub(super) async fn read(
+    tree: &Tree,
+    entry: &RootEntry,
+    revision: &Revision,
+    (spawner, cell): (&Spawner, &(PathBuf, Vec<String>)),
+) -> Result<Result<Fresh, Vec<Diagnostic>>, Error> {
+    let folder = match tree.folder(entry.path.clone()).await? {
+        Ok(folder) => Arc::new(folder),
+        Err(diagnostics) => return Ok(Err(diagnostics)),
+    };
+    let draft = signalbox_workspaces::read(entry, revision, &folder);
+    let (request, texts) = draft.check_request();
+    let facts = checker::check(spawner, cell, request, texts).await?;
+    Ok(draft.finish(facts).map(|(mut spec, warnings)| {
+        spec.sources =
+            folder.files.iter().map(|(path, file)| (path.clone(), file.digest)).collect();
+        Fresh { spec: Arc::new(spec), warnings, folder }
+    }))
+}

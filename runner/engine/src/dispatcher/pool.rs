@@ -1,0 +1,175 @@
+//! The cells of one workspace and what they have.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use signalbox_core::catalog::Limits;
+
+use super::fair::Demand;
+use crate::cells::{Assignment, CellId, Command, Link};
+
+/// Most runs that a cell has at once, the evaluated one included, while runs are short.
+const DEPTH: usize = 64;
+/// Runs that take longer on average are handed over one at a time.
+const SHORT: Duration = Duration::from_millis(2);
+/// Cells that a flood of short runs is spread over: more would only take turns on the processors.
+const CELLS_FOR_SHORT: usize = 2;
+
+/// The cells of one workspace.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    /// What the workspace is granted now.
+    pub(super) limits: Limits,
+    /// Runs that wait in the store, as of this turn.
+    pub(super) waiting: usize,
+    cells: BTreeMap<CellId, Cell>,
+    /// Claimed runs that are to be placed again, oldest first.
+    returned: VecDeque<Assignment>,
+    /// How long a run is evaluated, on average over the last few; `None` while nothing is known.
+    average: Option<Duration>,
+    /// Whether the last cell could not be started.
+    failed: bool,
+}
+
+#[derive(Debug)]
+struct Cell {
+    link: Link,
+    assigned: usize,
+    /// It has a run that must be alone, or one that takes long: nothing is put behind it.
+    closed: bool,
+    retired: bool,
+}
+
+impl Pool {
+    /// Cells it has and could use more of.
+    pub(super) fn demand(&self) -> Demand {
+        let cells = self.cells.len();
+        if self.failed {
+            return Demand { cells, wants: 0 };
+        }
+        let want = self.waiting + self.returned.len();
+        let room = self.room();
+        let usable = self.cells.values().filter(|cell| !cell.retired).count();
+        let most = match self.average {
+            Some(average) if average < SHORT => CELLS_FOR_SHORT,
+            Some(_) | None => usize::MAX,
+        };
+        let limit = (self.limits.concurrency as usize).min(most.max(self.busy() + 1));
+        let wants = want.saturating_sub(room).min(limit.saturating_sub(usable));
+        // While nothing is known of the runs, one cell finds out.
+        let wants = if self.average.is_none() { wants.min(1) } else { wants };
+        Demand { cells, wants }
+    }
+
+    /// Cells that have a run which takes long.
+    fn busy(&self) -> usize {
+        self.cells.values().filter(|cell| cell.closed).count()
+    }
+
+    /// How many runs its cells can take now.
+    pub(super) fn room(&self) -> usize {
+        let depth = self.depth();
+        self.cells.values().map(|cell| cell.room(depth)).sum()
+    }
+
+    fn depth(&self) -> usize {
+        match self.average {
+            Some(average) if average < SHORT => DEPTH,
+            Some(_) | None => 1,
+        }
+    }
+
+    pub(super) fn grow(&mut self, link: Link) {
+        let cell = Cell { assigned: 0, closed: false, retired: false, link };
+        self.cells.insert(cell.link.cell, cell);
+    }
+
+    /// Gives a run to the cell with the most room; keeps it when there is none.
+    pub(super) fn place(&mut self, assignment: Assignment) {
+        let depth = self.depth();
+        let fits = |cell: &&mut Cell| match assignment.suspect {
+            true => cell.assigned == 0 && cell.room(depth) > 0,
+            false => cell.room(depth) > 0,
+        };
+        let Some(cell) = self.cells.values_mut().filter(fits).min_by_key(|cell| cell.assigned)
+        else {
+            self.returned.push_back(assignment);
+            return;
+        };
+        cell.closed |= assignment.suspect;
+        cell.assigned += 1;
+        if let Err(error) = cell.link.commands.try_send(Command::Assign(vec![assignment])) {
+            // The driver is leaving, or has more to do than it can hear.
+            cell.retired = true;
+            cell.assigned -= 1;
+            if let Command::Assign(back) = error.into_inner() {
+                self.returned.extend(back);
+            }
+        }
+    }
+
+    /// Places what came back, as far as there is room.
+    pub(super) fn place_returned(&mut self) {
+        for _ in 0..self.returned.len() {
+            if let Some(assignment) = self.returned.pop_front() {
+                self.place(assignment);
+            }
+        }
+    }
+
+    pub(super) fn finished(&mut self, cell: CellId, runs: usize, evaluated: Duration) {
+        let each = evaluated / u32::try_from(runs.max(1)).unwrap_or(u32::MAX);
+        self.average = Some(match self.average {
+            Some(average) => (average * 7 + each) / 8,
+            None => each,
+        });
+        if let Some(cell) = self.cells.get_mut(&cell) {
+            cell.assigned = cell.assigned.saturating_sub(runs);
+            cell.closed = false;
+        }
+    }
+
+    pub(super) fn returned(&mut self, cell: CellId, assignments: Vec<Assignment>) {
+        if let Some(cell) = self.cells.get_mut(&cell) {
+            cell.assigned = cell.assigned.saturating_sub(assignments.len());
+            cell.closed = cell.assigned > 0;
+        }
+        // The run before them takes long: until it ends the average does not know that yet.
+        self.average = Some(self.average.unwrap_or_default().max(SHORT));
+        self.returned.extend(assignments);
+    }
+
+    pub(super) fn retired(&mut self, cell: CellId) {
+        if let Some(cell) = self.cells.get_mut(&cell) {
+            cell.retired = true;
+        }
+    }
+
+    pub(super) fn gone(&mut self, cell: CellId, leftover: Vec<Assignment>, failed: bool) {
+        self.cells.remove(&cell);
+        self.returned.extend(leftover);
+        self.failed = failed;
+    }
+
+    pub(super) fn try_again(&mut self) {
+        self.failed = false;
+    }
+
+    pub(super) fn take_returned(&mut self) -> Vec<Assignment> {
+        self.returned.drain(..).collect()
+    }
+
+    pub(super) fn links(&self) -> impl Iterator<Item = &Link> {
+        self.cells.values().map(|cell| &cell.link)
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.cells.is_empty() && self.returned.is_empty()
+    }
+}
+
+impl Cell {
+    fn room(&self, depth: usize) -> usize {
+        if self.closed || self.retired { 0 } else { depth.saturating_sub(self.assigned) }
+    }
+}

@@ -1,0 +1,90 @@
+//! Secrets in the fields of an effect.
+
+use signalbox_core::codes::Code;
+use signalbox_core::journal::Failure;
+use signalbox_core::secret::replace_markers;
+use signalbox_core::{Value, template};
+use zeroize::Zeroizing;
+
+use super::Context;
+use crate::secrets::Secrets;
+
+/// `secret(name)`: fails unless the workspace declares it and it is set.
+pub(super) async fn check(context: &Context, name: &str) -> Result<Value, Failure> {
+    read(context, name).await.map(|_| Value::Null)
+}
+
+async fn read(context: &Context, name: &str) -> Result<Zeroizing<String>, Failure> {
+    if !context.pinned.spec.secrets.contains(name) {
+        let message = format!("`{name}` is not among the `secrets` of `{}`", context.workspace());
+        return Err(Failure::permanent(Code::Denied, message));
+    }
+    context.shared.secrets.get(context.workspace(), name).await
+}
+
+/// The values that an effect put in, to be masked in what comes back.
+pub(super) type Used = Vec<Zeroizing<String>>;
+
+/// Puts the values of a script's handles in: every marker must be of this very run.
+pub(super) async fn fill_markers(
+    context: &Context,
+    text: &str,
+    used: &mut Used,
+) -> Result<String, Failure> {
+    let mut names = Vec::new();
+    let key = context.shared.secrets.marker_key(&context.run);
+    let checked = replace_markers(text, |name, proof| {
+        let own: String =
+            Secrets::proof(&key, name).iter().map(|byte| format!("{byte:02x}")).collect();
+        if proof != own {
+            let message = "text that looks like a secret but is none of this run";
+            return Err(Failure::permanent(Code::SecretMisused, message));
+        }
+        names.push(name.to_owned());
+        Ok(String::new())
+    })?;
+    if names.is_empty() {
+        return Ok(checked);
+    }
+    let mut values = Vec::new();
+    for name in &names {
+        values.push(read(context, name).await?);
+    }
+    let mut next = values.iter();
+    let filled = replace_markers(text, |_, _| {
+        Ok::<_, Failure>(next.next().map(|value| value.to_string()).unwrap_or_default())
+    })?;
+    used.extend(values);
+    Ok(filled)
+}
+
+/// Fills in a connector's setting: `${secrets.NAME}` and `${env.NAME}`.
+pub(super) async fn fill_setting(
+    context: &Context,
+    text: &str,
+    used: &mut Used,
+) -> Result<String, Failure> {
+    let parts = template::parse(text)
+        .map_err(|error| Failure::permanent(Code::Template, error.to_string()))?;
+    let mut filled = String::new();
+    for part in parts {
+        match part {
+            template::Part::Text(text) => filled.push_str(&text),
+            template::Part::Expression(name, _) => {
+                if let Some(name) = name.strip_prefix("secrets.") {
+                    let value = read(context, name).await?;
+                    filled.push_str(&value);
+                    used.push(value);
+                } else if let Some(value) =
+                    name.strip_prefix("env.").and_then(|name| context.pinned.spec.env.get(name))
+                {
+                    filled.push_str(value);
+                } else {
+                    let message = format!("`${{{name}}}` is neither a secret nor of `env`");
+                    return Err(Failure::permanent(Code::Template, message));
+                }
+            }
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,271 @@
+//! What everybody outside of the engine speaks to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use signalbox_core::clock::Timestamp;
+use signalbox_core::codes::Code;
+use signalbox_core::ids::FlowRef;
+use signalbox_core::run::Trigger;
+use signalbox_core::{DeploymentId, RunId, Value, WorkspaceName};
+use signalbox_store::Store;
+use signalbox_store::contract::Deployment;
+use signalbox_sync::hints::HintKind;
+
+use crate::deployer::{self, Outcome, SyncReport};
+use crate::dispatcher;
+use crate::events::Subscription;
+use crate::live::Live;
+use crate::options::{Error, Options};
+use crate::shared::Shared;
+use crate::{scheduler, waits};
+
+/// A running engine: whoever has it decides when it stops.
+#[derive(Debug)]
+pub struct Engine {
+    handle: Handle,
+    tasks: tokio::task::JoinSet<()>,
+}
+
+impl Engine {
+    /// Starts everything: loads what is live, queues what was under way, and begins to look at the
+    /// source. The engine takes work when this returns; the first sync may still be under way.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let (shared, inbox) = Shared::open(options).await?;
+        let handle = Handle { shared: Arc::clone(&shared) };
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(dispatcher::run(Arc::clone(&shared), inbox));
+        tasks.spawn(scheduler::run(Arc::clone(&shared)));
+        tasks.spawn(waits::run(Arc::clone(&shared)));
+        tasks.spawn(deployer::run(Arc::clone(&shared)));
+        Ok(Self { handle, tasks })
+    }
+
+    /// The handle of this engine.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Stops in order: nothing new is taken, runs that are evaluated may end within the grace,
+    /// the others go back to the queue, the store is closed.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        self.handle.shared.stop();
+        while self.tasks.join_next().await.is_some() {}
+        self.handle.shared.store.close().await?;
+        Ok(())
+    }
+}
+
+/// A cheap handle of an engine.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+/// A run that somebody asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StartRequest {
+    /// The flow.
+    pub flow: FlowRef,
+    /// Its inputs, a map.
+    pub inputs: Value,
+    /// The same key with the same inputs starts one run only.
+    pub idempotency_key: Option<String>,
+}
+
+/// What a [`StartRequest`] came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// The run.
+    pub run: RunId,
+    /// Whether it was started before, under the same key.
+    pub known: bool,
+}
+
+/// A schedule of a live flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleView {
+    /// The flow.
+    pub flow: FlowRef,
+    /// The schedule's identity in it.
+    pub id: String,
+    /// The expression.
+    pub cron: String,
+    /// Its zone.
+    pub timezone: String,
+    /// The expression in words.
+    pub description: String,
+    /// The last slot that fired, or since when it counts.
+    pub last: Option<Timestamp>,
+    /// The next slot.
+    pub next: Option<Timestamp>,
+}
+
+/// A slot that will fire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextSlot {
+    /// When.
+    pub at: Timestamp,
+    /// The flow.
+    pub flow: FlowRef,
+    /// The schedule's identity in it.
+    pub schedule: String,
+}
+
+impl Handle {
+    /// What is live now.
+    pub fn live(&self) -> Arc<Live> {
+        self.shared.live.load_full()
+    }
+
+    /// The store, for reading views.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.shared.store
+    }
+
+    /// The present, as the engine sees it.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// The isolation level that cells reach on this machine, 0 to 3; `None` until one has started.
+    pub fn isolation(&self) -> Option<u8> {
+        self.shared.isolation()
+    }
+
+    /// Whether the engine is stopping.
+    pub fn is_stopping(&self) -> bool {
+        self.shared.is_stopping()
+    }
+
+    /// Resolves when the engine begins to stop.
+    pub async fn stopping(&self) {
+        self.shared.stopping().await;
+    }
+
+    /// Ports of this machine that no effect may reach from now on: the runner's own.
+    pub fn protect_port(&self, port: u16) {
+        self.shared.egress.protect(port);
+    }
+
+    /// Accepts a run. When this returns, the run is durable.
+    pub async fn start(&self, request: StartRequest) -> Result<Started, Error> {
+        self.shared.start(request, Trigger::Api).await
+    }
+
+    /// Waits until a run has ended, at most for `timeout`. Answers whether it has.
+    pub async fn wait(&self, run: &RunId, timeout: Duration) -> Result<bool, Error> {
+        self.shared.wait(run, timeout).await
+    }
+
+    /// Asks for the end of a run, and of the runs that it waits for.
+    pub async fn cancel(&self, run: &RunId) -> Result<(), Error> {
+        self.shared.cancel(run).await
+    }
+
+    /// Starts an ended run again with the same inputs: at its own revision, or at the live one.
+    pub async fn rerun(&self, run: &RunId, newest: bool) -> Result<RunId, Error> {
+        self.shared.rerun(run, newest).await
+    }
+
+    /// Hints that the source may have changed. With `wait`, the outcome of the look that began
+    /// after the hint; `None` when it takes longer.
+    pub async fn sync(
+        &self,
+        kind: HintKind,
+        wait: Option<Duration>,
+    ) -> Result<Option<SyncReport>, Error> {
+        deployer::request(&self.shared, kind, wait).await
+    }
+
+    /// Makes an earlier deployment live again and pins the workspace to it: the one named, or the
+    /// last good one before the live one.
+    pub async fn rollback(
+        &self,
+        workspace: &WorkspaceName,
+        to: Option<DeploymentId>,
+    ) -> Result<Outcome, Error> {
+        deployer::rollback(&self.shared, workspace, to).await
+    }
+
+    /// Lets a pinned workspace follow the source again.
+    pub async fn unpin(&self, workspace: &WorkspaceName) -> Result<(), Error> {
+        deployer::unpin(&self.shared, workspace).await
+    }
+
+    /// The deployments of a workspace, newest first.
+    pub async fn deployments(
+        &self,
+        workspace: &WorkspaceName,
+        limit: usize,
+        before: Option<DeploymentId>,
+    ) -> Result<Vec<Deployment>, Error> {
+        Ok(self.shared.store.deployments(workspace, limit, before).await?)
+    }
+
+    /// Every schedule of live flows, by flow.
+    pub async fn schedules(&self) -> Result<Vec<ScheduleView>, Error> {
+        scheduler::list(&self.shared).await
+    }
+
+    /// The next slots over all schedules, soonest first.
+    pub async fn next_slots(&self, limit: usize) -> Result<Vec<NextSlot>, Error> {
+        scheduler::next_slots(&self.shared, limit).await
+    }
+
+    /// Events from now on, or after the one with an id that a client saw last.
+    pub fn events(&self, after: Option<u64>) -> Subscription {
+        self.shared.events.subscribe(after)
+    }
+
+    /// Stores a secret's value, sealed.
+    pub async fn set_secret(
+        &self,
+        workspace: &WorkspaceName,
+        name: &str,
+        value: &[u8],
+    ) -> Result<(), Error> {
+        self.known(workspace)?;
+        if !signalbox_core::secret::is_name(name) {
+            return Err(Error::refused(
+                Code::InvalidName,
+                format!("`{name}` cannot name a secret: A-Z, 0-9 and `_`, starting with a letter"),
+            ));
+        }
+        self.shared.secrets.set(workspace, name, value).await
+    }
+
+    /// Forgets a secret.
+    pub async fn delete_secret(&self, workspace: &WorkspaceName, name: &str) -> Result<(), Error> {
+        if self.shared.store.delete_secret(workspace, name).await? {
+            Ok(())
+        } else {
+            Err(Error::refused(Code::NotFound, format!("`{workspace}` has no secret `{name}`")))
+        }
+    }
+
+    /// Names of a workspace's secrets: those set (with when) and those declared but not set.
+    pub async fn secrets(
+        &self,
+        workspace: &WorkspaceName,
+    ) -> Result<Vec<(String, Option<Timestamp>)>, Error> {
+        let mut all = std::collections::BTreeMap::new();
+        if let Some((spec, _)) = self.live().find(workspace) {
+            all.extend(spec.secrets.iter().map(|name| (name.clone(), None)));
+        } else {
+            self.known(workspace)?;
+        }
+        let set = self.shared.store.secrets(workspace).await?;
+        all.extend(set.into_iter().map(|(name, at)| (name, Some(at))));
+        Ok(all.into_iter().collect())
+    }
+
+    /// Refuses a workspace that neither is live nor stands in the root manifest.
+    fn known(&self, workspace: &WorkspaceName) -> Result<(), Error> {
+        let live = self.live();
+        if live.info.contains_key(workspace) || live.last.contains_key(workspace) {
+            return Ok(());
+        }
+        Err(Error::refused(Code::UnknownWorkspace, format!("there is no workspace `{workspace}`")))
+    }
+}

@@ -1,0 +1,207 @@
+//! Writes what a cell's runs did, in order, in batches; and tells everybody who must know.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use signalbox_core::journal::Outcome;
+use signalbox_core::run::{NewRun, State};
+use signalbox_core::{FlowName, RunId, WorkspaceName};
+use signalbox_store::contract::{Answer, Internal, InternalEffect, Write, Written};
+use tokio::sync::mpsc;
+
+use crate::cells::{Command, Ticket};
+use crate::events::EventKind;
+use crate::shared::Shared;
+
+/// Jobs that may wait: far more than a cell's runs can have under way at once.
+const INBOX: usize = 1024;
+/// Most writes in one commit.
+const BATCH: usize = 256;
+/// Between two tries of a commit that failed, at first and at most.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// One write and what follows from it.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) of: Arc<RunRef>,
+    pub(crate) write: Write,
+    pub(crate) then: Then,
+}
+
+/// What follows from a write once it is durable.
+#[derive(Debug)]
+pub(crate) enum Then {
+    /// Nothing.
+    Nothing,
+    /// The driver may perform the effect that waited for it.
+    Durable(Ticket),
+    /// The cell gets this outcome, or the one that the store gives.
+    Outcome(Ticket, Option<Outcome>),
+    /// The run is in a new state, or in the one that the store says.
+    State(State),
+}
+
+/// The way to a recorder.
+pub(crate) type Jobs = mpsc::Sender<Job>;
+
+/// Starts the recorder of a cell. It ends when every sender of jobs is gone.
+pub(crate) fn spawn(shared: Arc<Shared>, driver: mpsc::Sender<Command>) -> Jobs {
+    let (jobs, inbox) = mpsc::channel(INBOX);
+    tokio::spawn(run(shared, driver.downgrade(), inbox));
+    jobs
+}
+
+async fn run(
+    shared: Arc<Shared>,
+    driver: mpsc::WeakSender<Command>,
+    mut inbox: mpsc::Receiver<Job>,
+) {
+    let mut jobs = Vec::with_capacity(BATCH);
+    while inbox.recv_many(&mut jobs, BATCH).await > 0 {
+        let (writes, follow): (Vec<_>, Vec<_>) = jobs
+            .drain(..)
+            .map(|job| {
+                let notes = Notes::of(&job.write);
+                (job.write, (job.of, job.then, notes))
+            })
+            .unzip();
+        let Some(written) = commit(&shared, writes).await else { return };
+        for ((of, then, notes), written) in follow.into_iter().zip(written) {
+            notes.publish(&shared, &of, &written);
+            follow_up(&shared, &driver, then, &of, written).await;
+        }
+    }
+}
+
+/// Commits, again and again until it works: what a cell did is not thrown away because a disk is
+/// full. `None` when the store is closed.
+async fn commit(shared: &Shared, writes: Vec<Write>) -> Option<Vec<Written>> {
+    let mut pause = RETRY.0;
+    loop {
+        match shared.store.commit(writes.clone()).await {
+            Ok(written) => return Some(written),
+            Err(signalbox_store::Error::Closed) => return None,
+            Err(error) => {
+                tracing::error!(%error, writes = writes.len(), "cannot record runs; trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY.1);
+            }
+        }
+    }
+}
+
+async fn follow_up(
+    shared: &Shared,
+    driver: &mpsc::WeakSender<Command>,
+    then: Then,
+    of: &RunRef,
+    written: Written,
+) {
+    let fenced = matches!(written, Written::Fenced | Written::Claimed | Written::Rejected);
+    let command = match (then, written) {
+        (Then::Durable(ticket) | Then::Outcome(ticket, _), _) if fenced => {
+            Command::Fenced { run: ticket.run }
+        }
+        (Then::Durable(ticket), _) => Command::Durable { ticket },
+        (Then::Outcome(ticket, given), Written::Done(stored)) => {
+            let Some(outcome) = stored.or(given) else { return };
+            Command::Outcome { ticket, outcome, recorded: true }
+        }
+        (Then::State(state), written) => return settled(shared, of, state, written).await,
+        (Then::Nothing | Then::Outcome(..), _) => return,
+    };
+    if let Some(driver) = driver.upgrade() {
+        // A driver that is gone has given its runs back.
+        drop(driver.send(command).await);
+    }
+}
+
+/// Tells who waits for a run that it is in a new state.
+async fn settled(shared: &Shared, of: &RunRef, state: State, written: Written) {
+    let state = match written {
+        Written::Fenced | Written::Claimed | Written::Rejected => return,
+        Written::Woken => State::Queued,
+        Written::Done(_) | Written::Answered(_) => state,
+    };
+    let kind = EventKind::Run { run: of.run.clone(), flow: of.flow.clone(), state };
+    shared.events.publish(shared.clock.now(), of.workspace.clone(), kind);
+    if state.is_terminal() {
+        shared.ended(&of.run);
+    }
+    if let Written::Answered(answer) = written {
+        route(shared, answer).await;
+    }
+}
+
+/// Brings an answer to the cell that waits for it. A suspended caller finds it in its journal.
+pub(crate) async fn route(shared: &Shared, answer: Answer) {
+    if answer.woken {
+        return;
+    }
+    if let Some(link) = shared.find_link(&answer.run) {
+        link.answer(answer.run, answer.key, answer.outcome).await;
+    }
+}
+
+/// A run with what its events say of it.
+#[derive(Debug)]
+pub(crate) struct RunRef {
+    pub(crate) run: RunId,
+    pub(crate) workspace: WorkspaceName,
+    pub(crate) flow: FlowName,
+}
+
+/// What listeners are told about a write, noted before it is given away.
+#[derive(Debug)]
+struct Notes {
+    logs: bool,
+    call: Option<CallNote>,
+}
+
+#[derive(Debug)]
+struct CallNote {
+    allowed: bool,
+    callee: Option<RunRef>,
+}
+
+impl Notes {
+    fn of(write: &Write) -> Self {
+        let (chunk, internal) = match write {
+            Write::Append { chunk, internal, .. } => (Some(chunk), internal.as_deref()),
+            Write::End { chunk, .. } => (Some(chunk), None),
+            Write::Suspend { .. }
+            | Write::Release { .. }
+            | Write::Park { .. }
+            | Write::Cancel { .. }
+            | Write::Answer { .. } => (None, None),
+        };
+        let call = internal.and_then(|Internal { effect, .. }| match effect {
+            InternalEffect::Call(call) => {
+                let NewRun { id, workspace, flow, .. } = call.run.clone();
+                Some(CallNote { allowed: true, callee: Some(RunRef { run: id, workspace, flow }) })
+            }
+            InternalEffect::Refused(..) => Some(CallNote { allowed: false, callee: None }),
+            InternalEffect::State { .. } => None,
+        });
+        Self { logs: chunk.is_some_and(|chunk| !chunk.logs.is_empty()), call }
+    }
+
+    fn publish(self, shared: &Shared, of: &RunRef, written: &Written) {
+        let Written::Done(outcome) = written else { return };
+        let now = shared.clock.now();
+        if self.logs {
+            let kind = EventKind::Log { run: of.run.clone() };
+            shared.events.publish(now, of.workspace.clone(), kind);
+        }
+        let Some(call) = self.call else { return };
+        // A call that the broker allowed can still be refused by a full queue.
+        let allowed = call.allowed && !matches!(outcome, Some(Outcome::Failed(_)));
+        let kind = EventKind::Call { run: of.run.clone(), allowed };
+        shared.events.publish(now, of.workspace.clone(), kind);
+        if let Some(callee) = call.callee.filter(|_| allowed) {
+            let RunRef { run, workspace, flow } = callee;
+            let kind = EventKind::Run { run, flow, state: State::Queued };
+            shared.events.publish(now, workspace, kind);
+        }
+    }
+}
