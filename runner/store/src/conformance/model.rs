@@ -37,7 +37,7 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
         1 => run.prop_map(Action::Cancel),
         1 => Just(Action::Reopen),
     ];
-    prop::collection::vec(action, 150)
+    prop::collection::vec(action, 400)
 }
 
 struct Modelled {

@@ -14,8 +14,8 @@ const SELECT: &str = "SELECT c.id, c.at, c.allowed, c.rule, w.name, f.name, c.ca
         cw.name, cf.name, c.service, c.version, c.inputs, c.run, coalesce(c.state, r.state),
         c.ended_at, r.seq
      FROM calls AS c
-     JOIN workspaces AS w ON w.id = c.caller_workspace
-     JOIN flows AS f ON f.id = c.caller_flow
+     CROSS JOIN workspaces AS w ON w.id = c.caller_workspace
+     CROSS JOIN flows AS f ON f.id = c.caller_flow
      LEFT JOIN workspaces AS cw ON cw.id = c.callee_workspace
      LEFT JOIN flows AS cf ON cf.id = c.callee_flow
      LEFT JOIN runs AS r ON r.id = c.run

@@ -51,6 +51,16 @@ impl Cause {
     }
 }
 
+impl From<&Error> for Cause {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Full => Self::Full,
+            Error::Corrupt(message) => Self::Corrupt(message.clone()),
+            other => Self::Database(format!("another write of the same commit failed to {other}")),
+        }
+    }
+}
+
 impl From<Cause> for Error {
     fn from(cause: Cause) -> Self {
         match cause {

@@ -29,8 +29,9 @@ pub(super) enum Message {
 
 /// One unit that is all or nothing.
 pub(super) trait Job: Send {
-    /// Does it inside its savepoint. Answers whether it succeeded.
-    fn perform(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Does it inside its savepoint. A failure is kept for the answer; its cause is for those who
+    /// share the commit, should it have taken the whole transaction with it.
+    fn perform(&mut self, tx: &mut Tx<'_>) -> Result<(), Cause>;
     /// Tells the caller, after the commit; `cause` when that failed.
     fn answer(self: Box<Self>, cause: Option<&Cause>);
 }
@@ -53,9 +54,12 @@ where
     F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send,
     T: Send,
 {
-    fn perform(&mut self, tx: &mut Tx<'_>) -> bool {
-        self.result = self.operation.take().map(|operation| operation(tx));
-        matches!(self.result, Some(Ok(_)))
+    fn perform(&mut self, tx: &mut Tx<'_>) -> Result<(), Cause> {
+        let Some(operation) = self.operation.take() else { return Ok(()) };
+        let result = operation(tx);
+        let cause = result.as_ref().err().map(Cause::from);
+        self.result = Some(result);
+        cause.map_or(Ok(()), Err)
     }
 
     fn answer(self: Box<Self>, cause: Option<&Cause>) {
@@ -152,19 +156,22 @@ impl Writer {
             execute("SAVEPOINT job")?;
             let changes = Changes::new(Arc::clone(shared));
             let mut tx = Tx { connection, shared, names, next_seq, before: &all, changes };
-            if job.perform(&mut tx) {
-                let changes = tx.changes;
-                execute("RELEASE job")?;
-                all.absorb(changes);
-            } else {
-                drop(tx);
-                names.clear();
-                if connection.is_autocommit() {
-                    // SQLite gave up the whole transaction, so every job of it failed.
-                    return Err(Cause::Full);
+            match job.perform(&mut tx) {
+                Ok(()) => {
+                    let changes = tx.changes;
+                    execute("RELEASE job")?;
+                    all.absorb(changes);
                 }
-                execute("ROLLBACK TO job")?;
-                execute("RELEASE job")?;
+                Err(cause) => {
+                    drop(tx);
+                    names.clear();
+                    if connection.is_autocommit() {
+                        // SQLite gave up the whole transaction, so every job of it failed.
+                        return Err(cause);
+                    }
+                    execute("ROLLBACK TO job")?;
+                    execute("RELEASE job")?;
+                }
             }
         }
         all.write_counts(connection).map_err(|error| Cause::of(&error))?;
