@@ -1,0 +1,23 @@
+//! `GET /readyz`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use signalbox_core::codes::Code;
+
+use crate::app::App;
+use crate::problem::{Problem, ProblemBody};
+
+/// Whether the runner takes work.
+#[utoipa::path(
+    get, path = "/readyz", tag = "runner", security(()),
+    responses(
+        (status = 200, description = "It does"),
+        (status = 503, description = "It is stopping", body = ProblemBody),
+    ),
+)]
+pub(crate) async fn readyz(State(app): State<App>) -> Result<StatusCode, Problem> {
+    if app.is_closing() {
+        return Err(Problem::new(Code::ShuttingDown, "the runner is stopping"));
+    }
+    Ok(StatusCode::OK)
+}

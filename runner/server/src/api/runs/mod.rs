@@ -1,0 +1,8 @@
+//! Runs.
+
+pub(crate) mod cancel;
+pub(crate) mod get;
+pub(crate) mod journal;
+pub(crate) mod list;
+pub(crate) mod logs;
+pub(crate) mod rerun;

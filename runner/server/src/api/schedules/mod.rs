@@ -1,0 +1,4 @@
+//! Schedules of live flows.
+
+pub(crate) mod list;
+pub(crate) mod next;

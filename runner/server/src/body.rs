@@ -1,0 +1,81 @@
+//! Bodies of requests, read strictly: JSON, of bounded size and depth, without unknown fields.
+
+use std::time::Duration;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
+use signalbox_core::codes::Code;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// Largest body, in bytes: DESIGN §6.7.
+pub(crate) const MAX_BODY: usize = 4 << 20;
+
+/// How long a client may take to send a body.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A JSON body. None at all counts as `{}`.
+#[derive(Debug)]
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
+        let is_json = is_json(request.headers())?;
+        let bytes = tokio::time::timeout(PATIENCE, read(request))
+            .await
+            .map_err(|_| Problem::bad_request("the body did not arrive within 30 seconds"))??;
+        if bytes.is_empty() {
+            return parse("{}").map(Self);
+        }
+        if !is_json {
+            return Err(media_type());
+        }
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|error| Problem::bad_request(format!("the body is not UTF-8: {error}")))?;
+        parse(text).map(Self)
+    }
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    serde_json::from_str(text)
+        .map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))
+}
+
+/// Whether the body is said to be JSON. It may say nothing, but it may not say something else.
+fn is_json(headers: &HeaderMap) -> Result<bool, Problem> {
+    let Some(given) = headers.get(header::CONTENT_TYPE) else { return Ok(false) };
+    let kind = given.to_str().ok().and_then(|given| given.split(';').next()).unwrap_or("").trim();
+    if kind.eq_ignore_ascii_case("application/json") { Ok(true) } else { Err(media_type()) }
+}
+
+fn media_type() -> Problem {
+    Problem::new(Code::MediaType, "bodies are `application/json`, and must say so")
+}
+
+async fn read(request: Request) -> Result<Vec<u8>, Problem> {
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok())
+        .unwrap_or(0);
+    let too_large = || Problem::new(Code::TooLarge, format!("a body has at most {MAX_BODY} bytes"));
+    if announced > MAX_BODY {
+        return Err(too_large());
+    }
+    // What is only announced takes no memory beyond a usual body's.
+    let mut bytes = Vec::with_capacity(announced.min(16 << 10));
+    let mut chunks = request.into_body().into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Problem::bad_request("the body broke off before its end"))?;
+        if bytes.len() + chunk.len() > MAX_BODY {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,57 @@
+//! Something that happened.
+
+use serde::Serialize;
+use signalbox_engine::{Event, EventKind};
+use utoipa::ToSchema;
+
+/// Something that happened, as the data of a server-sent event named after its topic.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = Event)]
+pub(crate) struct EventJson {
+    /// Grows; clients send the last one back as `Last-Event-ID`.
+    id: u64,
+    at: String,
+    workspace: String,
+    /// `run`, `log`, `call` or `deployment`.
+    topic: &'static str,
+    /// The run that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
+    /// Topic `run`: its flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow: Option<String>,
+    /// Topic `run`: the state that it came into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    /// Topic `call`: `allowed` or `refused`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<&'static str>,
+    /// Topic `deployment`: the outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
+}
+
+impl From<&Event> for EventJson {
+    fn from(event: &Event) -> Self {
+        let mut view = Self {
+            id: event.id,
+            at: event.at.to_string(),
+            workspace: event.workspace.to_string(),
+            topic: event.kind.topic(),
+            run: event.kind.run().map(ToString::to_string),
+            ..Self::default()
+        };
+        match &event.kind {
+            EventKind::Run { flow, state, .. } => {
+                view.flow = Some(flow.to_string());
+                view.state = Some(state.as_str());
+            }
+            EventKind::Log { .. } => {}
+            EventKind::Call { allowed, .. } => {
+                view.decision = Some(if *allowed { "allowed" } else { "refused" });
+            }
+            EventKind::Deployment { outcome } => view.outcome = Some(outcome),
+        }
+        view
+    }
+}

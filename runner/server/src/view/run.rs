@@ -1,0 +1,220 @@
+//! A run.
+
+use serde::Serialize;
+use serde_json::Value;
+use signalbox_core::run::{Reason, RunError, StepRecord, Trigger};
+use signalbox_core::value::DecodeError;
+use signalbox_store::contract::{RunSummary, RunView};
+use utoipa::ToSchema;
+
+use super::{FlowPlace, json, millis, time};
+
+/// A run. Lists leave out `inputs`, `result`, `steps`, `chain` and `waits_for`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Run)]
+pub(crate) struct RunJson {
+    /// A UUID.
+    id: String,
+    workspace: String,
+    flow: String,
+    /// The deployment that it is pinned to for life.
+    deployment: String,
+    /// The commit of that deployment.
+    revision: String,
+    /// The workspace's tree at that commit.
+    tree: String,
+    trigger: TriggerJson,
+    /// `queued`, `running`, `suspended`, `succeeded`, `failed`, `cancelled` or `skipped`.
+    state: &'static str,
+    /// Why it is in its state, from a closed list.
+    reason: Option<&'static str>,
+    /// From 1.
+    attempt: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inputs: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Value>,
+    error: Option<RunErrorJson>,
+    /// The run that called it.
+    parent_run: Option<String>,
+    /// Who called it through the broker.
+    caller: Option<Caller>,
+    /// Isolation level of the cell that evaluated it, `L0` to `L3`, once it ended.
+    isolation: Option<String>,
+    /// RFC 3339, as all times are.
+    queued_at: String,
+    started_at: Option<String>,
+    ended_at: Option<String>,
+    /// From its start to its end.
+    duration_ms: Option<f64>,
+    /// The last record of each step, in the order they ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<Vec<StepJson>>,
+    /// Flows whose calls led to it, oldest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain: Option<Vec<FlowPlace>>,
+    /// Runs that it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_for: Option<Vec<String>>,
+}
+
+/// What started a run.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[schema(as = Trigger)]
+pub(crate) enum TriggerJson {
+    /// A slot of a schedule.
+    Schedule {
+        /// The schedule's identity in its flow.
+        schedule: String,
+        /// The slot's nominal time.
+        slot: String,
+    },
+    /// A call through the broker.
+    Call {
+        /// The calling flow.
+        caller: FlowPlace,
+        /// The calling run.
+        run: String,
+        /// The service that was named, if one was.
+        service: Option<String>,
+    },
+    /// The API, or a command that speaks to it.
+    Api,
+    /// A re-run.
+    Retry {
+        /// The run that is repeated.
+        of: String,
+    },
+}
+
+/// Who called a run.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Caller {
+    workspace: String,
+    flow: String,
+    run: String,
+}
+
+/// How a run failed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RunError)]
+pub(crate) struct RunErrorJson {
+    /// `SB....`
+    code: &'static str,
+    message: String,
+    /// From the workspace's folder.
+    file: Option<String>,
+    line: Option<u32>,
+    column: Option<u32>,
+}
+
+/// A step of a run.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Step)]
+pub(crate) struct StepJson {
+    /// With `#n` when it is not its first occurrence.
+    id: String,
+    /// `succeeded`, `failed` or `skipped`.
+    state: &'static str,
+    attempt: u32,
+    started_at: String,
+    duration_ms: f64,
+    error: Option<String>,
+}
+
+impl From<&RunSummary> for RunJson {
+    fn from(run: &RunSummary) -> Self {
+        let caller = match &run.trigger {
+            Trigger::Call { caller, run, .. } => Some(Caller {
+                workspace: caller.workspace.to_string(),
+                flow: caller.flow.to_string(),
+                run: run.to_string(),
+            }),
+            Trigger::Schedule { .. } | Trigger::Api | Trigger::Retry { .. } => None,
+        };
+        Self {
+            id: run.id.to_string(),
+            workspace: run.workspace.to_string(),
+            flow: run.flow.to_string(),
+            deployment: run.deployment.to_string(),
+            revision: run.revision.to_string(),
+            tree: run.tree.clone(),
+            trigger: (&run.trigger).into(),
+            state: run.state.as_str(),
+            reason: run.reason.map(Reason::as_str),
+            attempt: run.attempt,
+            inputs: None,
+            result: None,
+            error: run.error.as_ref().map(Into::into),
+            parent_run: caller.as_ref().map(|caller| caller.run.clone()),
+            caller,
+            isolation: run.isolation.map(|level| format!("L{level}")),
+            queued_at: run.queued_at.to_string(),
+            started_at: time(run.started_at),
+            ended_at: time(run.ended_at),
+            duration_ms: millis(run.started_at, run.ended_at),
+            steps: None,
+            chain: None,
+            waits_for: None,
+        }
+    }
+}
+
+impl TryFrom<&RunView> for RunJson {
+    type Error = DecodeError;
+
+    fn try_from(run: &RunView) -> Result<Self, DecodeError> {
+        let result = run.result.as_deref().map(json).transpose()?;
+        Ok(Self {
+            inputs: Some(json(&run.inputs)?),
+            result: Some(result.unwrap_or(Value::Null)),
+            steps: Some(run.steps.iter().map(Into::into).collect()),
+            chain: Some(run.chain.iter().map(Into::into).collect()),
+            waits_for: Some(run.waits_for.iter().map(ToString::to_string).collect()),
+            ..(&run.summary).into()
+        })
+    }
+}
+
+impl From<&Trigger> for TriggerJson {
+    fn from(trigger: &Trigger) -> Self {
+        match trigger {
+            Trigger::Schedule { schedule, slot } => {
+                Self::Schedule { schedule: schedule.clone(), slot: slot.to_string() }
+            }
+            Trigger::Call { caller, run, service } => {
+                Self::Call { caller: caller.into(), run: run.to_string(), service: service.clone() }
+            }
+            Trigger::Api => Self::Api,
+            Trigger::Retry { of } => Self::Retry { of: of.to_string() },
+        }
+    }
+}
+
+impl From<&RunError> for RunErrorJson {
+    fn from(error: &RunError) -> Self {
+        Self {
+            code: error.code.as_str(),
+            message: error.message.clone(),
+            file: error.file.clone(),
+            line: error.line,
+            column: error.column,
+        }
+    }
+}
+
+impl From<&StepRecord> for StepJson {
+    fn from(step: &StepRecord) -> Self {
+        let started = step.started_at;
+        let ended = signalbox_core::clock::Timestamp(started.0.saturating_add(step.duration_us));
+        Self {
+            id: step.id.clone(),
+            state: step.state.as_str(),
+            attempt: step.attempt,
+            started_at: started.to_string(),
+            duration_ms: millis(Some(started), Some(ended)).unwrap_or_default(),
+            error: step.error.clone(),
+        }
+    }
+}
