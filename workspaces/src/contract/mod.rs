@@ -11,7 +11,7 @@ mod cycles;
 mod declarations;
 mod exports;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -67,7 +67,7 @@ struct Fault {
 
 /// Decides which of the candidates may go live together; `atomic`: all or none.
 pub fn check(candidates: &BTreeMap<WorkspaceName, Candidate>, atomic: bool) -> Verdict {
-    let mut set = Set { candidates, rejected: BTreeMap::new() };
+    let mut set = Set::new(candidates);
     loop {
         let found = set.offenders();
         if found.is_empty() {
@@ -103,14 +103,28 @@ fn faults(catalog: &Catalog) -> Vec<Fault> {
     faults
 }
 
-struct Set<'a> {
-    candidates: &'a BTreeMap<WorkspaceName, Candidate>,
-    rejected: BTreeMap<WorkspaceName, Vec<Diagnostic>>,
-}
-
 type Offenders = BTreeMap<WorkspaceName, Vec<Diagnostic>>;
 
-impl Set<'_> {
+struct Set<'a> {
+    candidates: &'a BTreeMap<WorkspaceName, Candidate>,
+    rejected: Offenders,
+    /// What is wrong already when everything is new: who wishes what.
+    own: BTreeSet<(WorkspaceName, String)>,
+    /// Faults of domains from rounds in which the platform went back first. They are told when
+    /// the domain goes back, too.
+    remembered: Offenders,
+}
+
+impl<'s> Set<'s> {
+    fn new(candidates: &'s BTreeMap<WorkspaceName, Candidate>) -> Self {
+        let rejected = BTreeMap::new();
+        let mut set =
+            Self { candidates, rejected, own: BTreeSet::new(), remembered: BTreeMap::new() };
+        let wish = |fault: Fault| (fault.owner, fault.wish);
+        set.own = faults(&set.catalog()).into_iter().map(wish).collect();
+        set
+    }
+
     fn catalog(&self) -> Catalog {
         self.catalog_with_back(None)
     }
@@ -132,29 +146,73 @@ impl Set<'_> {
 
     /// Who has to go back next. The platform alone when it is to blame for anything, because its
     /// going back may clear the domains; else every domain that is.
-    fn offenders(&self) -> Offenders {
+    fn offenders(&mut self) -> Offenders {
         let catalog = self.catalog();
         let mut found = self.second_platforms(&catalog);
         if !found.is_empty() {
             return found;
         }
-        for (name, list) in exports::faults(&catalog, self.candidates, |name| self.is_movable(name))
-        {
-            found.entry(name).or_default().extend(list);
-        }
+        found = exports::faults(&catalog, self.candidates, |name| self.is_movable(name));
         let faults = faults(&catalog);
-        let mut without: BTreeMap<&WorkspaceName, Vec<Fault>> = BTreeMap::new();
+        let mut without = BTreeMap::new();
+        let mut relying: BTreeMap<WorkspaceName, Vec<&Fault>> = BTreeMap::new();
         for fault in &faults {
-            if let Some((name, diagnostic)) = self.blame(fault, &mut without) {
+            let Some((name, diagnostic)) = self.blame(fault, &mut without) else { continue };
+            let own = self.own.contains(&(fault.owner.clone(), fault.wish.clone()));
+            if own || name != fault.owner {
                 found.entry(name).or_default().push(diagnostic);
+            } else {
+                relying.entry(name).or_default().push(fault);
             }
         }
-        let platforms: Vec<_> =
-            found.keys().filter(|name| self.kind(name) == Some(Kind::Platform)).cloned().collect();
-        if !platforms.is_empty() {
-            found.retain(|name, _| platforms.contains(name));
+        for (name, faults) in relying {
+            found.entry(name).or_default().extend(self.relies(&faults));
+        }
+        self.platform_first(found)
+    }
+
+    fn platform_first(&mut self, mut found: Offenders) -> Offenders {
+        let is_platform = |name: &WorkspaceName| self.kind(name) == Some(Kind::Platform);
+        if found.keys().any(is_platform) {
+            let (platforms, domains): (Offenders, Offenders) =
+                found.into_iter().partition(|(name, _)| is_platform(name));
+            for (name, list) in domains {
+                self.remembered.entry(name).or_default().extend(list);
+            }
+            return platforms;
+        }
+        for (name, list) in &mut found {
+            let earlier = self.remembered.remove(name).unwrap_or_default();
+            list.retain(|found| earlier.iter().all(|earlier| earlier.place != found.place));
+            list.extend(earlier);
         }
         found
+    }
+
+    /// The live platform: who is asked for a service when the new set has no platform.
+    fn old_platform(&self) -> Option<&'s WorkspaceName> {
+        let is_platform = |candidate: &Candidate| {
+            candidate.live.as_ref().is_some_and(|live| live.kind == Kind::Platform)
+        };
+        let mut all = self.candidates.iter();
+        all.find(|(_, candidate)| is_platform(candidate)).map(|(name, _)| name)
+    }
+
+    /// What went back takes what relies on it along: one line for all of it.
+    fn relies(&self, faults: &[&Fault]) -> Option<Diagnostic> {
+        let first = faults.iter().min_by_key(|fault| &fault.diagnostic.place)?;
+        let gone = self.rejected.keys().find(|name| self.kind(name) == Some(Kind::Platform));
+        let gone = first.other.as_ref().filter(|name| self.rejected.contains_key(*name)).or(gone);
+        let mut diagnostic = first.diagnostic.clone();
+        if let Some(gone) = gone {
+            let more = match faults.len() {
+                1 => String::new(),
+                count => format!(", as are {} more", count - 1),
+            };
+            let help = format!("`{gone}` was rejected: this is checked against its live state{more}");
+            diagnostic.help = Some(help);
+        }
+        Some(diagnostic)
     }
 
     fn kind(&self, name: &WorkspaceName) -> Option<Kind> {
@@ -169,7 +227,9 @@ impl Set<'_> {
         fault: &'a Fault,
         without: &mut BTreeMap<&'a WorkspaceName, Vec<Fault>>,
     ) -> Option<(WorkspaceName, Diagnostic)> {
-        let other = fault.other.as_ref().filter(|other| self.is_movable(other));
+        let circle = fault.diagnostic.code == Code::CallCycle;
+        let asked = fault.other.as_ref().or(if circle { None } else { self.old_platform() });
+        let other = asked.filter(|other| self.is_movable(other));
         if self.is_movable(&fault.owner) {
             let left = without
                 .entry(&fault.owner)
@@ -177,23 +237,11 @@ impl Set<'_> {
             let stays =
                 left.iter().any(|left| left.owner == fault.owner && left.wish == fault.wish);
             // A circle has more than two sides: one whose going back opens it is found by itself.
-            let shared = other.is_some() || fault.diagnostic.code == Code::CallCycle;
-            if !(stays && shared) {
-                return Some((fault.owner.clone(), self.explained(fault)));
+            if !(stays && (other.is_some() || circle)) {
+                return Some((fault.owner.clone(), fault.diagnostic.clone()));
             }
         }
         Some((other?.clone(), breaks(other?, fault, self.candidates)))
-    }
-
-    /// Says when what is asked for was to come with a change that went back.
-    fn explained(&self, fault: &Fault) -> Diagnostic {
-        let other = fault.other.as_ref().filter(|other| self.rejected.contains_key(*other));
-        let mut diagnostic = fault.diagnostic.clone();
-        if let Some(other) = other {
-            let help = format!("`{other}` was rejected; this is checked against its live state");
-            diagnostic.help = Some(help);
-        }
-        diagnostic
     }
 
     /// One platform at most: a new one waits until the old one is gone.
