@@ -54,7 +54,7 @@ pub(crate) async fn a_known_key_starts_nothing_twice(place: &dyn Place) {
 
 pub(crate) async fn a_key_is_forgotten_after_seven_days(place: &dyn Place) {
     let kit = Kit::new(place).await;
-    let week = Timestamp(0).plus(Duration::from_secs(7 * 24 * 3600));
+    let week = Timestamp(0).plus(Duration::from_hours(7 * 24));
     let first = keyed(&kit, b"a", Timestamp(0));
     let id = first.run.id.clone();
     assert_eq!(kit.accept_one(first).await, Accepted::Queued);

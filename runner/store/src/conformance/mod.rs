@@ -15,7 +15,7 @@ pub(crate) mod viewing;
 pub(crate) mod waiting;
 pub(crate) mod writing;
 
-pub(crate) use kit::{Kit, append, end, run_in};
+pub(crate) use kit::{Kit, append, cancel, end, run_in};
 
 use std::pin::Pin;
 

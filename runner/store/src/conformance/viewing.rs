@@ -28,7 +28,7 @@ pub(crate) async fn a_claimed_run_is_running_for_everybody(place: &dyn Place) {
             let filter = RunFilter { state: Some(state), ..all() };
             let ids: Vec<_> =
                 kit.runs(filter).await.unwrap().items.into_iter().map(|run| run.id).collect();
-            assert_eq!(ids, [run.id.clone()], "{state:?}");
+            assert_eq!(ids, std::slice::from_ref(&run.id), "{state:?}");
         }
         let counts = kit.counts().await.unwrap();
         let pairs: Vec<_> = counts[0].runs.iter().collect();

@@ -41,7 +41,7 @@ pub(crate) async fn an_answer_wakes_a_suspended_caller(place: &dyn Place) {
     let view = (*kit).run(&caller.run.id).await.unwrap();
     assert_eq!(view.summary.state, State::Suspended);
     assert_eq!(view.summary.reason, Some(Reason::WaitingCall));
-    assert_eq!(view.waits_for, [callee.run.id.clone()]);
+    assert_eq!(view.waits_for, std::slice::from_ref(&callee.run.id));
     assert_eq!(kit.write(end(&callee, 1)).await, answered(&caller, true));
     let view = (*kit).run(&caller.run.id).await.unwrap();
     assert_eq!((view.summary.state, view.summary.reason), (State::Queued, None));

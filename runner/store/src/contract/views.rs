@@ -140,7 +140,7 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { age: Duration::from_secs(30 * 24 * 3600), runs: 1_000_000, deployments: 100 }
+        Self { age: Duration::from_hours(30 * 24), runs: 1_000_000, deployments: 100 }
     }
 }
 

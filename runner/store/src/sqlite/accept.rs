@@ -12,7 +12,7 @@ use super::tx::Tx;
 use crate::contract::{Accept, Accepted, Error, IdempotencyKey, Slot};
 
 /// How long an idempotency key is known.
-pub(super) const KEY_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(super) const KEY_LIFE: Duration = Duration::from_hours(7 * 24);
 
 /// Accepts each run, or says why not.
 pub(super) fn accept(tx: &mut Tx<'_>, batch: Vec<Accept>) -> Result<Vec<Accepted>, Error> {

@@ -27,7 +27,9 @@ pub(super) async fn claim(shared: &Arc<Shared>, want: &[Want]) -> Result<Vec<Cla
         })
         .await?;
     let mut live = shared.live();
-    claims.iter().for_each(|claim| live.complete(claim));
+    for claim in &claims {
+        live.complete(claim);
+    }
     limbo.runs.clear();
     Ok(claims)
 }

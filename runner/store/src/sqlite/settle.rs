@@ -70,7 +70,7 @@ pub(super) fn answer(
 ) -> Result<Written, Error> {
     match find(tx, &run)? {
         Some(found) if !found.state.is_terminal() => {
-            let answered = give(tx, found, run, key, outcome, at)?;
+            let answered = give(tx, &found, run, key, outcome, at)?;
             Ok(answered.map_or(Written::Done(None), Written::Answered))
         }
         _ => Ok(Written::Rejected),
@@ -98,7 +98,7 @@ pub(super) fn settle(
     let Some((caller, true, Some(key))) = call else { return Ok(None) };
     let caller = run_id(caller)?;
     match find(tx, &caller)? {
-        Some(found) if !found.state.is_terminal() => give(tx, found, caller, key, outcome, at),
+        Some(found) if !found.state.is_terminal() => give(tx, &found, caller, key, outcome, at),
         _ => Ok(None),
     }
 }
@@ -117,7 +117,7 @@ pub(super) fn is_answered(tx: &Tx<'_>, seq: i64, key: &Key) -> Result<bool, Erro
 /// for.
 fn give(
     tx: &mut Tx<'_>,
-    caller: Found,
+    caller: &Found,
     run: RunId,
     key: Key,
     outcome: Outcome,
@@ -140,7 +140,7 @@ fn give(
     let waits = caller.waits_for.as_ref() == Some(&key);
     let woken = match apply(caller.state, Event::Wake) {
         Ok(state) if waits => {
-            wake(tx, &caller, &run, state)?;
+            wake(tx, caller, &run, state)?;
             true
         }
         Ok(_) | Err(_) => false,

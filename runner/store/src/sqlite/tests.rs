@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use signalbox_core::clock::{ManualClock, Timestamp};
+use signalbox_core::journal::Chunk;
 use signalbox_core::run::State;
 use tempfile::TempDir;
 
 use super::{Options, SqliteStore, run_views};
-use crate::conformance::{Kit, Place, append, conformance_suite, end, run_in};
-use crate::contract::{Accepted, Error, RunFilter, Store, Want};
+use crate::conformance::{Kit, Place, append, cancel, conformance_suite, end, run_in};
+use crate::contract::{Accepted, Error, RunFilter, Store, Want, Written};
 
 struct Folder(TempDir);
 
@@ -127,7 +128,7 @@ async fn what_was_answered_survives_a_kill_at_any_moment() {
     let mut ended = Vec::new();
     for round in 0..20 {
         let claim = kit.claimed().await;
-        kit.commit(vec![append(&claim, 1, Default::default()), end(&claim, 2)]).await.unwrap();
+        kit.commit(vec![append(&claim, 1, Chunk::default()), end(&claim, 2)]).await.unwrap();
         ended.push(claim.run.id);
         let queued = kit.queued().await;
         let copy = folder.0.path().join(format!("copy{round}"));
@@ -305,6 +306,44 @@ async fn a_claim_that_nobody_waited_for_is_given_back() {
     drop(claim);
     let claims = kit.claims("one", 9).await;
     assert!(claims.iter().map(|claim| &claim.run).eq([&first, &second]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_run_is_cancelled_or_claimed_but_never_both() {
+    let folder = Folder::new();
+    let deployment = Kit::new(&folder).await.deployment;
+    let store = Arc::new(open(&folder.data()).unwrap());
+    for _ in 0..50 {
+        let runs: Vec<_> = (0..40).map(|_| run_in("one", deployment)).collect();
+        store.accept(runs.iter().cloned().map(Kit::plain).collect()).await.unwrap();
+        let claimer = {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let mut ended = 0;
+                while !store.waiting().await.unwrap().is_empty() {
+                    let want = Want { workspace: "one".parse().unwrap(), runs: 1 };
+                    for claim in store.claim(vec![want]).await.unwrap() {
+                        let written = store.commit(vec![end(&claim, 1)]).await.unwrap();
+                        assert_eq!(written, [Written::Done(None)]);
+                        ended += 1;
+                    }
+                }
+                ended
+            })
+        };
+        let mut cancelled = 0;
+        for run in runs.iter().rev() {
+            match store.commit(vec![cancel(&run.id)]).await.unwrap().remove(0) {
+                Written::Done(None) => cancelled += 1,
+                Written::Claimed | Written::Rejected => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(claimer.await.unwrap() + cancelled, runs.len());
+    }
+    let runs = &store.counts().await.unwrap()[0].runs;
+    assert_eq!(runs.values().sum::<u64>(), 50 * 40);
+    assert!(runs.keys().all(|state| state.is_terminal()));
 }
 
 #[tokio::test]
