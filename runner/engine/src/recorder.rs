@@ -8,6 +8,7 @@ use signalbox_core::run::{NewRun, State};
 use signalbox_core::{FlowName, RunId, WorkspaceName};
 use signalbox_store::contract::{Answer, Internal, InternalEffect, Write, Written};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::cells::{Command, Ticket};
 use crate::events::EventKind;
@@ -44,11 +45,11 @@ pub(crate) enum Then {
 /// The way to a recorder.
 pub(crate) type Jobs = mpsc::Sender<Job>;
 
-/// Starts the recorder of a cell. It ends when every sender of jobs is gone.
-pub(crate) fn spawn(shared: Arc<Shared>, driver: mpsc::Sender<Command>) -> Jobs {
+/// Starts the recorder of a cell. It ends when every sender of jobs is gone and what they sent is
+/// durable.
+pub(crate) fn spawn(shared: Arc<Shared>, driver: &mpsc::Sender<Command>) -> (Jobs, JoinHandle<()>) {
     let (jobs, inbox) = mpsc::channel(INBOX);
-    tokio::spawn(run(shared, driver.downgrade(), inbox));
-    jobs
+    (jobs, tokio::spawn(run(shared, driver.downgrade(), inbox)))
 }
 
 async fn run(

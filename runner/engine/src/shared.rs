@@ -302,9 +302,14 @@ impl Shared {
             .or_default()
             .push(sender);
         // Looked at after the waiter is in place: an end in between is not missed.
-        if self.store.run(run).await?.summary.state.is_terminal() {
-            self.ended(run);
-            return Ok(true);
+        let settled = match self.store.run(run).await {
+            Ok(view) => view.summary.state.is_terminal().then_some(Ok(true)),
+            Err(error) => Some(Err(error)),
+        };
+        if let Some(answer) = settled {
+            drop(receiver);
+            self.forget_waiters(run);
+            return Ok(answer?);
         }
         tokio::select! {
             ended = receiver => Ok(ended.is_ok()),

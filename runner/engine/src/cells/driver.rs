@@ -11,6 +11,7 @@ use signalbox_core::run::{Ending, Reason, RunError, State, Trigger};
 use signalbox_core::{RunId, WorkspaceName};
 use signalbox_store::contract::Write;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::active::{Active, Phase, Stop};
 use super::process::{Ended, Recipe};
@@ -98,6 +99,7 @@ pub(crate) struct Driver {
     pub(super) commands: mpsc::Sender<Command>,
     inbox: mpsc::Receiver<Command>,
     pub(super) jobs: Jobs,
+    recorder: JoinHandle<()>,
     programs: Programs,
     pub(super) runs: HashMap<u32, Active>,
     /// Runs in the order in which the cell evaluates them; the first is evaluated.
@@ -121,8 +123,10 @@ impl Driver {
         wire: Wire,
         (commands, inbox): (mpsc::Sender<Command>, mpsc::Receiver<Command>),
     ) -> Self {
+        let (jobs, recorder) = recorder::spawn(Arc::clone(&shared), &commands);
         Self {
-            jobs: recorder::spawn(Arc::clone(&shared), commands.clone()),
+            jobs,
+            recorder,
             shared,
             id,
             workspace,
@@ -456,7 +460,10 @@ impl Driver {
 
     /// Takes a run out of the cell's hands.
     pub(super) fn forget(&mut self, number: u32) -> Option<Active> {
-        let active = self.runs.remove(&number)?;
+        let mut active = self.runs.remove(&number)?;
+        if let Some(performing) = active.performing.take() {
+            performing.abort();
+        }
         self.order.retain(|other| *other != number);
         self.shared.unlink(active.id());
         self.idle = Instant::now();
@@ -524,8 +531,13 @@ impl Driver {
         }
         let ended = self.process.reap().await;
         let mut back = self.settle(&ended).await;
-        let Self { shared, id, workspace, inbox, .. } = self;
+        let Self { shared, id, workspace, inbox, jobs, recorder, .. } = self;
         back.extend(leftover(inbox).await);
+        // Only when everything is recorded is the cell gone: whoever closes the store waits for it.
+        drop(jobs);
+        if let Err(error) = recorder.await {
+            tracing::error!(%error, "the recorder of a cell failed");
+        }
         let gone = Message::Gone { cell: id, workspace, leftover: back, failed: false };
         drop(shared.dispatcher.send(gone).await);
     }
