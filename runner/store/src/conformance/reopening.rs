@@ -12,6 +12,7 @@ pub(crate) async fn what_was_queued_or_running_is_queued_again(place: &dyn Place
     let queued = kit.queued().await;
     kit.write(append(&started, 1, one_entry(1))).await;
     let kit = kit.reopen(place).await;
+    kit.ready().notified().await;
     for run in [&started.run, &claimed.run, &queued] {
         assert_eq!(kit.state(&run.id).await, State::Queued);
     }

@@ -1,7 +1,8 @@
 //! The store contract.
 //!
 //! Writes that belong to runs go through [`Store::commit`] as a batch of [`Write`]s. Each is all or
-//! nothing on its own; a batch shares one durable commit. Reads never block writes.
+//! nothing on its own; a batch shares one durable commit. A call that answers with an [`Error`]
+//! has left nothing of its batch. Reads never block writes.
 
 mod deployments;
 mod runs;
@@ -77,7 +78,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// ending some day. Order of the answers is that of the batch.
     fn accept(&self, batch: Vec<Accept>) -> Reply<'_, Vec<Accepted>>;
 
-    /// Is notified whenever [`Self::waiting`] may have grown.
+    /// Is notified whenever [`Self::waiting`] may have grown; also when runs wait already as the
+    /// store is opened. One waiter is woken, now or when it next waits.
     fn ready(&self) -> Arc<Notify>;
 
     /// How many runs of each workspace wait to be claimed.

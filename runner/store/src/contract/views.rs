@@ -30,7 +30,7 @@ pub struct RunFilter {
     pub state: Option<State>,
     /// Queued at or after.
     pub since: Option<Timestamp>,
-    /// At most so many; at most 1,000.
+    /// At most so many: 1 to 1,000, what lies outside is taken as the nearer end.
     pub limit: usize,
     /// [`Page::next`] of the part before.
     pub cursor: Option<i64>,
@@ -97,7 +97,7 @@ pub struct CallFilter {
     pub decision: Option<CallDecision>,
     /// Made at or after.
     pub since: Option<Timestamp>,
-    /// At most so many; at most 1,000.
+    /// At most so many: 1 to 1,000, what lies outside is taken as the nearer end.
     pub limit: usize,
     /// [`Page::next`] of the part before.
     pub cursor: Option<i64>,

@@ -115,6 +115,9 @@ impl SqliteStore {
             readers: Arc::new(Readers::new(database.clone())),
             clock: options.clock,
         });
+        if !shared.live().waiting().is_empty() {
+            shared.ready.notify_one();
+        }
         let (jobs, queue) = mpsc::channel(writer::QUEUE);
         let writer = Writer {
             connection,

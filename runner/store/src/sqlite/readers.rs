@@ -60,8 +60,10 @@ impl Readers {
         let view = connection.unchecked_transaction()?;
         let result = query(&view);
         view.finish()?;
-        if !self.is_closed() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever asked may have gone before the query was done: then there are more than turns.
+        if !self.is_closed() && idle.len() < MOST {
+            idle.push(connection);
         }
         result
     }
