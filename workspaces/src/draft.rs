@@ -14,7 +14,7 @@ use crate::faults::{self, Faults, near};
 use crate::fields;
 use crate::flow::{self, Context, Parsed};
 use crate::manifest::{self, Manifest};
-use crate::root::{RootEntry, WORKSPACE_FILE, is_inside};
+use crate::root::{RootEntry, WORKSPACE_FILE};
 use crate::sources::{self, Imports};
 use crate::yaml;
 
@@ -301,14 +301,4 @@ fn literal_call(call: FoundCall, file: &str) -> LiteralCall {
         line: call.line,
         column: call.column,
     }
-}
-
-/// Fills the source lines of diagnostics that name files of a folder: those of the contract check
-/// are made from workspaces, which do not hold their files' text.
-pub fn fill_source_lines(diagnostics: &mut Vec<Diagnostic>, folder: &Folder) {
-    faults::finish(diagnostics, |path| {
-        let inside = is_inside(path, &folder.path);
-        let below = path.get(folder.path.len() + 1..).filter(|_| inside)?;
-        folder.files.get(below).map(|file| &*file.content)
-    });
 }

@@ -15,6 +15,7 @@ mod draft;
 mod faults;
 mod fields;
 mod flow;
+mod locate;
 mod manifest;
 pub mod plan;
 pub mod render;
@@ -23,5 +24,6 @@ mod sources;
 mod units;
 mod yaml;
 
-pub use draft::{Draft, fill_source_lines, read};
+pub use draft::{Draft, read};
+pub use locate::locate;
 pub use root::{ROOT_FILE, Root, RootEntry, WORKSPACE_FILE, parse_root};

@@ -120,8 +120,7 @@ impl Model {
     /// Whether everything in it may be live together.
     fn is_sound(&self) -> bool {
         let real = |(from, flow, _): &&(usize, usize, Call)| self.has(*from, *flow);
-        let refused =
-            |(from, _, call): &(usize, usize, Call)| self.allowed(*from, *call).is_none();
+        let refused = |(from, _, call): &(usize, usize, Call)| self.allowed(*from, *call).is_none();
         let unknown_use = (0..DOMAINS).any(|domain| {
             let unknown = |service: usize| {
                 self.uses[domain][service] && !(self.present[0] && self.exports[service].is_some())

@@ -94,8 +94,16 @@ fn rows() -> Vec<Row> {
             for exists in [true, false] {
                 for declared in [None, Some(None), Some(Some(1)), Some(Some(2))] {
                     for agreed in [true, false] {
-                        for inputs in [Inputs::Fit, Inputs::Wrong, Inputs::Missing, Inputs::Unknown] {
-                            rows.push(Row { by_platform, target, exists, declared, agreed, inputs });
+                        for inputs in [Inputs::Fit, Inputs::Wrong, Inputs::Missing, Inputs::Unknown]
+                        {
+                            rows.push(Row {
+                                by_platform,
+                                target,
+                                exists,
+                                declared,
+                                agreed,
+                                inputs,
+                            });
                         }
                     }
                 }

@@ -35,11 +35,11 @@ fn unknown_use(
             return None;
         }
         Some(export) => {
-            let message = format!("`{wish}` is used, but exported in version {}", export.version);
+            let message = format!("`{wish}` in `uses`: version {} is exported", export.version);
             (Code::UnknownVersion, message, Some(format!("use `{service}@{}`", export.version)))
         }
         None => {
-            let message = format!("`{wish}` is used, but the platform exports no `{service}`");
+            let message = format!("`{wish}` in `uses`: the platform exports no such service");
             let known = exports.into_iter().flatten().map(|(name, _)| name.as_str());
             let near = did_you_mean(service.as_str(), known);
             (Code::UnknownService, message, near.map(|near| format!("did you mean `{near}`?")))
@@ -97,7 +97,8 @@ fn of_platform(catalog: &Catalog, platform: &Workspace) -> Vec<Diagnostic> {
         let Callers::Only(callers) = &export.callers else { continue };
         let known = |name| catalog.workspaces.get(name).is_some_and(|ws| ws.kind == Kind::Domain);
         for caller in callers.iter().filter(|name| !known(*name)) {
-            let message = format!("`{caller}` in `callers` of `{service}` is no live domain");
+            let message =
+                format!("`{caller}` in `callers` of `{service}` in `exports` is no live domain");
             warn(Code::UnknownWorkspace, message);
         }
     }
@@ -111,8 +112,7 @@ fn of_domain(catalog: &Catalog, domain: &Workspace) -> Vec<Diagnostic> {
         matches!(export.map(|e| &e.callers), Some(Callers::Only(names)) if !names.contains(&domain.name))
     });
     let warning = |used: &ServiceUse| {
-        let message =
-            format!("`{}` is used, but its `callers` leave this domain out", used.service);
+        let message = format!("`{}` in `uses`: its `callers` leave this domain out", used.service);
         Diagnostic::warning(Code::CallerNotAllowed, workspace_file(domain), message)
     };
     refused.map(warning).collect()

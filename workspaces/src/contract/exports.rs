@@ -73,7 +73,8 @@ fn diagnostic(
     let names: Vec<_> = callers.iter().map(|domain| format!("`{}`", domain.name)).collect();
     let names = names.join(", ");
     let version = export.version;
-    let message = format!("`{service}@{version}` changes while {names} use it: {changes}");
+    let message =
+        format!("`{service}@{version}` in `exports` changes while {names} use it: {changes}");
     let next = version.saturating_add(1);
     let mut diagnostic = Diagnostic::error(Code::BreaksCallers, workspace_file(platform), message)
         .help(format!("export it with `version: {next}`, or change the callers in the same push"));

@@ -209,7 +209,8 @@ impl<'s> Set<'s> {
                 1 => String::new(),
                 count => format!(", as are {} more", count - 1),
             };
-            let help = format!("`{gone}` was rejected: this is checked against its live state{more}");
+            let help =
+                format!("`{gone}` was rejected: this is checked against its live state{more}");
             diagnostic.help = Some(help);
         }
         Some(diagnostic)

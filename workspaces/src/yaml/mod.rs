@@ -46,7 +46,11 @@ pub(crate) fn parse(content: &[u8], faults: &mut Faults) -> Option<Node> {
     match text.load() {
         Ok(documents) => build::build(documents, &text, faults),
         Err(error) => {
-            faults.error(Code::YamlSyntax, Mark::of(*error.marker(), 1), error.info().to_owned());
+            let (code, message) = match error.info() {
+                DUPLICATE => (Code::DuplicateKey, "a key is given twice, as are others"),
+                info => (Code::YamlSyntax, info),
+            };
+            faults.error(code, Mark::of(*error.marker(), 1), message);
             None
         }
     }
@@ -107,7 +111,9 @@ impl Renamed {
         let fresh = u32::try_from(self.renamed.len()).ok().and_then(|n| char::from_u32(0xE000 + n));
         let known = self.renamed.iter().any(|(position, _)| *position == at);
         match (self.chars.get_mut(at), fresh) {
-            (Some(slot), Some(fresh)) if slot.is_alphanumeric() && !known => {
+            (Some(slot), Some(fresh))
+                if !known && (slot.is_alphanumeric() || "_-$./".contains(*slot)) =>
+            {
                 self.renamed.push((at, std::mem::replace(slot, fresh)));
                 true
             }

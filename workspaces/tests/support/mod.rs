@@ -14,7 +14,7 @@ use signalbox_core::diagnostic::Diagnostic;
 use signalbox_core::ids::{Digest, Revision, WorkspaceName};
 use signalbox_core::source::{Folder, SourceFile};
 use signalbox_workspaces::contract::{self, Candidate, Verdict};
-use signalbox_workspaces::{ROOT_FILE, Root, fill_source_lines, parse_root, read};
+use signalbox_workspaces::{ROOT_FILE, Root, locate, parse_root, read};
 
 /// Files by path from the repository's root.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -116,7 +116,7 @@ pub fn report(files: &Files) -> String {
         found.extend(verdict.rejected.into_values().flatten());
         found.extend(verdict.warnings.into_values().flatten());
         for entry in root.workspaces.values() {
-            fill_source_lines(&mut found, &folder(files, &entry.path));
+            locate(&mut found, &folder(files, &entry.path));
         }
     }
     render(&found)

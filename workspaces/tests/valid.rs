@@ -1,0 +1,264 @@
+//! Repositories without faults, and what is read from them.
+
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+
+use signalbox_core::catalog::{Action, Callers, ConnectorKind, NetworkGrant};
+use signalbox_core::check::{CheckRequest, ScriptCode, ScriptKind};
+use signalbox_core::codes::Code;
+use signalbox_core::inputs::Type;
+use signalbox_core::value::Value;
+use signalbox_workspaces::{parse_root, read};
+use support::{Files, files, folder, good, push, report, root};
+
+const ROOT: &str = r#"
+version: 1
+workspaces:
+  ops:
+    kind: platform
+    path: ops
+    description: from the root
+    environment: production
+    tags: [production, critical]
+    grants:
+      network: [Hooks.Slack.com, "http://192.168.1.10:9090", "localhost:80", "[::1]:8080", "https://a.example"]
+      limits: { memory: 512MiB, concurrency: 4, run_time: 90s, operations: 5000, queue: 7 }
+  shop: { kind: domain, path: subprojects/shop/windmill }
+"#;
+
+fn repository() -> Files {
+    files(&[
+        ("signalbox.yaml", ROOT),
+        (
+            "ops/workspace.yaml",
+            r##"
+title: Operations
+description: from the workspace
+env: { LOG_LEVEL: info, PORT: 8080, RATIO: 0.5, ON: true, CODE: 017, WORD: no, BIG: 1_000 }
+secrets: [SLACK_WEBHOOK, KEY]
+connectors:
+  slack: { type: slack, webhook_url: "${secrets.SLACK_WEBHOOK}", channel: "#ops" }
+  api: { type: http, base_url: "https://a.example:${env.PORT}", headers: { X-Key: "k ${secrets.KEY}" } }
+  log: { type: log }
+exports:
+  alerts.send: { flow: monitoring/alert, version: 3, callers: [domains], rate_limit: 60/m, timeout: 30s }
+  alerts.page: { flow: monitoring/alert, callers: [shop] }
+may_start: { shop: [scan] }
+"##,
+        ),
+        (
+            "ops/flows/monitoring/alert.yaml",
+            r#"
+summary: Send an alert
+inputs:
+  text: { type: string, required: true, max_length: 4000 }
+  severity: { type: string, enum: [low, high], default: low }
+  count: integer
+output: { sent: "${steps.send}", all: ["${inputs.text}", 1, "cost: $${5}"] }
+timeout: 1m
+steps:
+  - id: render
+    script: scripts/render.rhai
+    inputs: { name: "${ inputs.text }" }
+  - id: send
+    when: 'inputs.severity == "high"'
+    run: |
+
+      let a = 1;
+        a + x
+"#,
+        ),
+        ("ops/scripts/render.rhai", "import \"libraries/text\" as text;\nfn main(inputs) { 1 }\n"),
+        ("ops/libraries/text.rhai", "fn cut() { 1 }\n"),
+        ("ops/libraries/unused.rhai", "fn no() { 1 }\n"),
+        ("ops/tests/alert.rhai", "not checked"),
+        (
+            "ops/flows/start.yml",
+            "call: { workspace: shop, flow: scan, inputs: { a: 1, b: \"${x}\" } }\n",
+        ),
+        ("ops/flows/README.md", "not a flow"),
+        (
+            "subprojects/shop/windmill/workspace.yaml",
+            "flow_folders: [jobs]\naccepts: [scan]\nuses: [alerts.send@3, alerts.page]\n",
+        ),
+        ("subprojects/shop/windmill/jobs/scan.rhai", "broker::request(\"alerts.page\");\n"),
+        (
+            "subprojects/shop/windmill/jobs/deep/nightly.yaml",
+            "schedules: [{ cron: '0 7 * * 1-5', timezone: America/New_York }, { cron: '*/5 * * * * *' }]\nrun: inputs\n",
+        ),
+    ])
+}
+
+fn request(files: &Files) -> CheckRequest {
+    let root = root(files).unwrap();
+    let revision = "0".repeat(40).parse().unwrap();
+    let entry = &root.workspaces[&"ops".parse().unwrap()];
+    read(entry, &revision, &folder(files, &entry.path)).check_request().0
+}
+
+#[test]
+fn a_whole_repository_is_read() {
+    assert_eq!(report(&repository()), "");
+    let read = good(&repository());
+    let ops = &read[&"ops".parse().unwrap()];
+    assert_eq!(ops.about.description.as_deref(), Some("from the workspace"));
+    assert_eq!(ops.about.environment.as_deref(), Some("production"));
+    let env: Vec<_> = ops.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(
+        env.join(" "),
+        "BIG=1_000 CODE=017 LOG_LEVEL=info ON=true PORT=8080 RATIO=0.5 WORD=no"
+    );
+    assert_eq!(ops.connectors["api"].kind, ConnectorKind::Http);
+    assert_eq!(ops.connectors["api"].headers["X-Key"], "k ${secrets.KEY}");
+    let send = &ops.exports[&"alerts.send".parse().unwrap()];
+    assert_eq!((send.version, send.timeout), (3, Some(Duration::from_secs(30))));
+    assert_eq!(send.rate_limit.unwrap().per, Duration::from_secs(60));
+    let page = &ops.exports[&"alerts.page".parse().unwrap()];
+    assert_eq!(
+        (page.version, &page.callers),
+        (1, &Callers::Only(["shop".parse().unwrap()].into()))
+    );
+    let grant = |scheme: Option<&str>, host: &str, port| NetworkGrant {
+        scheme: scheme.map(str::to_owned),
+        host: host.to_owned(),
+        port,
+    };
+    assert_eq!(
+        ops.grants.network,
+        [
+            grant(None, "hooks.slack.com", None),
+            grant(Some("http"), "192.168.1.10", Some(9090)),
+            grant(None, "localhost", Some(80)),
+            grant(None, "::1", Some(8080)),
+            grant(Some("https"), "a.example", None),
+        ]
+    );
+    assert_eq!(ops.grants.limits.memory, 512 << 20);
+    assert_eq!(ops.grants.limits.run_time, Duration::from_secs(90));
+}
+
+#[test]
+fn flows_have_their_steps_sources_and_calls() {
+    let read = good(&repository());
+    let ops = &read[&"ops".parse().unwrap()];
+    let alert = &ops.flows[&"monitoring/alert".parse().unwrap()];
+    assert_eq!(alert.inputs.fields["count"].kind, Type::Integer);
+    let sources: Vec<_> = alert.plan.sources.iter().map(String::as_str).collect();
+    assert_eq!(sources, ["libraries/text.rhai", "scripts/render.rhai"]);
+    assert!(!ops.sources.contains_key("tests/alert.rhai"));
+    assert!(ops.sources.contains_key("libraries/unused.rhai"));
+    let [render, send] = alert.plan.steps.as_slice() else { panic!("{:?}", alert.plan.steps) };
+    let inputs = Some(Value::map([("name", "${ inputs.text }".into())]));
+    assert_eq!(render.action, Action::Script { path: "scripts/render.rhai".into(), inputs });
+    let Action::Run { code, line } = &send.action else { panic!("{send:?}") };
+    assert_eq!((code.as_str(), *line), ("\nlet a = 1;\n  a + x\n", 16));
+
+    let start = &ops.flows[&"start".parse().unwrap()];
+    assert_eq!(start.plan.steps[0].id, "main");
+    let call = &start.calls[0];
+    assert_eq!((call.target.as_str(), call.line, call.column), ("shop/scan", 1, 32));
+    let known = call.inputs.clone().unwrap();
+    assert_eq!((&known["a"], &known["b"]), (&Some(Value::Int(1)), &None));
+
+    let shop = &read[&"shop".parse().unwrap()];
+    let scan = &shop.flows[&"scan".parse().unwrap()];
+    assert_eq!(scan.calls[0].file, "subprojects/shop/windmill/jobs/scan.rhai");
+    assert_eq!(shop.flows[&"deep/nightly".parse().unwrap()].schedules.len(), 2);
+}
+
+#[test]
+fn code_is_checked_where_it_stands() {
+    let files = repository();
+    let file = String::from_utf8(files["ops/flows/monitoring/alert.yaml"].clone()).unwrap();
+    let lines: Vec<_> = file.lines().collect();
+    let request = request(&files);
+    let mut seen = Vec::new();
+    for script in &request.scripts {
+        let ScriptCode::Inline(code) = &script.code else { continue };
+        if !script.file.ends_with("alert.yaml") {
+            continue;
+        }
+        let (line, column) = script.origin;
+        for (offset, code) in code.lines().enumerate() {
+            let there = lines[line as usize - 1 + offset];
+            let from = if offset == 0 { column as usize - 1 } else { 0 };
+            assert!(there[from.min(there.len())..].starts_with(code), "{code:?} in {there:?}");
+        }
+        seen.push((script.kind, code.trim().to_owned()));
+    }
+    let expression = |code: &str| (ScriptKind::Expression, code.to_owned());
+    let run = (ScriptKind::Run, "let a = 1;\n        a + x".to_owned());
+    let expected = [
+        expression("inputs.severity == \"high\""),
+        expression("inputs.text"),
+        expression("inputs.text"),
+        expression("steps.send"),
+        run,
+    ];
+    seen.sort_by_key(|(kind, code)| (*kind != ScriptKind::Expression, code.clone()));
+    assert_eq!(seen, expected);
+
+    let kinds: Vec<_> = request
+        .scripts
+        .iter()
+        .filter(|script| matches!(script.code, ScriptCode::Source(_)))
+        .map(|script| (script.name.as_str(), script.kind))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            ("libraries/text.rhai", ScriptKind::Library),
+            ("libraries/unused.rhai", ScriptKind::Library),
+            ("scripts/render.rhai", ScriptKind::Script),
+        ]
+    );
+}
+
+#[test]
+fn code_that_nobody_checked_does_not_go_live() {
+    let files = repository();
+    let root = root(&files).unwrap();
+    let revision = "0".repeat(40).parse().unwrap();
+    let entry = &root.workspaces[&"ops".parse().unwrap()];
+    let faults = read(entry, &revision, &folder(&files, "ops")).finish(Vec::new()).unwrap_err();
+    assert!(faults.iter().all(|found| found.code == Code::CheckLost));
+    assert_eq!(faults.len(), 9);
+}
+
+#[test]
+fn spaces_comments_and_order_do_not_change_a_workspaces_identity() {
+    let hash = |text: &str| {
+        let (root, _) = parse_root(text.as_bytes(), "signalbox.yaml").unwrap();
+        root.workspaces[&"a".parse().unwrap()].config_hash
+    };
+    let of = |entry: &str| format!("version: 1\nworkspaces:\n  a: {entry}\n");
+    let one = hash(&of("{ kind: platform, path: x, tags: [one] }"));
+    assert_eq!(one, hash(&of("{ path: x,   tags: ['one'], kind: platform } # as before")));
+    assert_ne!(one, hash(&of("{ kind: platform, path: x, tags: [two] }")));
+}
+
+#[test]
+fn a_workspace_needs_no_file_of_its_own() {
+    let bare = files(&[
+        ("signalbox.yaml", "version: 1\nworkspaces: { a: { kind: platform, path: a } }\n"),
+        ("a/flows/x.rhai", "1"),
+    ]);
+    assert_eq!(report(&bare), "");
+    assert!(push(None, &bare, true).rejected.is_empty());
+}
+
+#[test]
+fn every_example_is_valid() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut count = 0;
+    for entry in std::fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        if path.join("signalbox.yaml").exists() {
+            count += 1;
+            assert_eq!(report(&support::on_disk(&path)), "", "{}", path.display());
+        }
+    }
+    assert!(count > 0);
+}
