@@ -1,0 +1,6 @@
+//! `signalbox run`
+
+mod command;
+mod inputs;
+
+pub(crate) use command::{Args, run};

@@ -1,0 +1,6 @@
+//! `signalbox secret`
+
+mod command;
+mod value;
+
+pub(crate) use command::{Args, run};

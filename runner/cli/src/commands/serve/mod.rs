@@ -1,0 +1,7 @@
+//! `signalbox serve`
+
+mod command;
+mod logging;
+mod signals;
+
+pub(crate) use command::{Args, run};
