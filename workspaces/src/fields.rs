@@ -125,7 +125,7 @@ impl<'a> Fields<'a> {
         faults: &mut Faults,
     ) -> Option<u64> {
         let size = self.unit(name, "a size like `512MiB`", units::size, faults)?;
-        in_range(size, &range, self.get(name)?, name, faults, units::show_size)
+        in_range(size, &range, self.get(name)?, name, faults, |size| units::show_size(*size))
     }
 
     /// A field that is text with a unit.

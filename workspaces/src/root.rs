@@ -20,7 +20,7 @@ pub const WORKSPACE_FILE: &str = "workspace.yaml";
 
 /// The only version of the root manifest.
 const VERSION: i64 = 1;
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// A root manifest.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,13 +9,18 @@ use signalbox_core::source::{Folder, MAX_SCRIPT};
 /// The folder of tests: not part of what runs.
 const TESTS: &str = "tests/";
 
+/// Whether a path is that of a Rhai file. Case counts: `A.RHAI` is nothing.
+pub(crate) fn is_script(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, kind)| kind == "rhai")
+}
+
 /// Every script and library with its text, by path from the workspace's folder. One that is too
 /// large or is not text is a fault and left out.
 pub(crate) fn gather(folder: &Folder) -> (BTreeMap<String, String>, Vec<Diagnostic>) {
     let mut texts = BTreeMap::new();
     let mut faults = Vec::new();
     let scripts =
-        folder.files.iter().filter(|(path, _)| path.ends_with(".rhai") && !path.starts_with(TESTS));
+        folder.files.iter().filter(|(path, _)| is_script(path) && !path.starts_with(TESTS));
     for (path, file) in scripts {
         let place = Place::file(format!("{}/{path}", folder.path));
         if file.content.len() > MAX_SCRIPT {

@@ -34,14 +34,14 @@ pub(crate) fn rate(text: &str) -> Option<RateLimit> {
 /// The shortest way to write a duration.
 pub(crate) fn show_duration(duration: &Duration) -> String {
     let millis = duration.as_millis();
-    let fits = TIMES.iter().rev().find(|(_, unit)| millis % u128::from(*unit) == 0);
+    let fits = TIMES.iter().rev().find(|(_, unit)| millis.is_multiple_of(u128::from(*unit)));
     let (name, unit) = fits.unwrap_or(&TIMES[0]);
     format!("{}{name}", millis / u128::from(*unit))
 }
 
 /// The shortest way to write a size.
-pub(crate) fn show_size(bytes: &u64) -> String {
-    let fits = SIZES.iter().rev().find(|(_, unit)| bytes % unit == 0);
+pub(crate) fn show_size(bytes: u64) -> String {
+    let fits = SIZES.iter().rev().find(|(_, unit)| bytes.is_multiple_of(*unit));
     fits.map_or_else(|| bytes.to_string(), |(name, unit)| format!("{}{name}", bytes / unit))
 }
 
@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(duration("90s").map(|d| show_duration(&d)), Some("90s".into()));
         assert_eq!(duration("60m").map(|d| show_duration(&d)), Some("1h".into()));
         assert_eq!(size("512MiB"), Some(512 << 20));
-        assert_eq!(rate("60/m"), Some(RateLimit { count: 60, per: Duration::from_secs(60) }));
+        assert_eq!(rate("60/m"), Some(RateLimit { count: 60, per: Duration::from_mins(1) }));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The broker's whole table: every combination of who calls, what is named and what is declared.
 
+#![expect(clippy::unwrap_used, reason = "what the tests share may fail as they may")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -53,6 +55,13 @@ fn name(text: &str) -> FlowName {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
+enum Declared {
+    Not,
+    AnyVersion,
+    Version(u32),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Inputs {
     Fit,
     Wrong,
@@ -69,7 +78,7 @@ struct Row {
     /// The callee's flow is there.
     exists: bool,
     /// `may_start` or `uses` lists it; for `uses`: in which version.
-    declared: Option<Option<u32>>,
+    declared: Declared,
     /// `accepts` lists it, or `callers` does.
     agreed: bool,
     inputs: Inputs,
@@ -92,7 +101,12 @@ fn rows() -> Vec<Row> {
     for by_platform in [true, false] {
         for target in TARGETS {
             for exists in [true, false] {
-                for declared in [None, Some(None), Some(Some(1)), Some(Some(2))] {
+                for declared in [
+                    Declared::Not,
+                    Declared::AnyVersion,
+                    Declared::Version(1),
+                    Declared::Version(2),
+                ] {
                     for agreed in [true, false] {
                         for inputs in [Inputs::Fit, Inputs::Wrong, Inputs::Missing, Inputs::Unknown]
                         {
@@ -146,7 +160,11 @@ fn catalog(row: &Row) -> Catalog {
         timeout: None,
     };
     ops.exports.insert("mail.send".parse().unwrap(), export);
-    if let Some(version) = row.declared {
+    let version = match row.declared {
+        Declared::Version(version) => Some(version),
+        Declared::Not | Declared::AnyVersion => None,
+    };
+    if row.declared != Declared::Not {
         shop.uses.insert(ServiceUse { service: "mail.send".parse().unwrap(), version });
         for domain in ["shop", "news", "nobody"] {
             ops.may_start.insert(domain.parse().unwrap(), [name("f")].into());
@@ -169,17 +187,18 @@ fn refusal(row: &Row) -> Option<Rule> {
         }
         (_, "nobody/f") => Some(Rule::UnknownWorkspace),
         (true, _) if !row.exists => Some(Rule::UnknownFlow),
-        (true, _) if row.declared.is_none() => Some(Rule::NotInMayStart),
+        (true, _) if row.declared == Declared::Not => Some(Rule::NotInMayStart),
         (true, _) if !row.agreed => Some(Rule::NotAccepted),
-        (true, _) => None,
         (false, "ops/f") => Some(Rule::FlowOfPlatform),
         (false, "news/f" | "shop/f") => Some(Rule::DomainToDomain),
         (false, "mail.none") => Some(Rule::UnknownService),
         (false, "mail.send@2") => Some(Rule::UnknownVersion),
-        (false, _) if !matches!(row.declared, Some(None | Some(1))) => Some(Rule::NotInUses),
+        (false, _) if !matches!(row.declared, Declared::AnyVersion | Declared::Version(1)) => {
+            Some(Rule::NotInUses)
+        }
         (false, _) if !row.agreed => Some(Rule::CallerNotListed),
         (false, _) if !row.exists => Some(Rule::UnknownFlow),
-        (false, _) => None,
+        _ => None,
     }
 }
 
@@ -228,7 +247,7 @@ fn the_contract_check_refuses_what_the_broker_refuses_and_inputs_that_do_not_fit
         let verdict = check(&states.collect(), false);
         let codes: Vec<_> = verdict.rejected.values().flatten().map(|found| found.code).collect();
         // A wanted version that is not there is refused where it is declared, call or no call.
-        let declared = row.declared == Some(Some(2));
+        let declared = row.declared == Declared::Version(2);
         if let Some(code) = expected {
             assert!(codes.contains(&code), "{row:?}: {codes:?} lacks {code}");
             assert!(verdict.rejected.contains_key(&caller(&row)), "{row:?}");

@@ -1,5 +1,7 @@
 //! Which side of a broken contract goes back.
 
+#![expect(clippy::unwrap_used, reason = "what the tests share may fail as they may")]
+
 mod support;
 
 use signalbox_core::codes::Code;

@@ -38,7 +38,7 @@ pub(super) fn faults(
             used.service == *service && used.version.is_none_or(|version| version == before.version)
         };
         let callers = unchanged.iter().filter(|domain| domain.uses.iter().any(used));
-        let callers: Vec<_> = callers.map(|domain| domain.as_ref()).collect();
+        let callers: Vec<_> = callers.map(AsRef::as_ref).collect();
         if !callers.is_empty() {
             let diagnostic = diagnostic(new, service, after, &changes, &callers);
             found.entry(new.name.clone()).or_default().push(diagnostic);

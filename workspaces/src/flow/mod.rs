@@ -16,6 +16,7 @@ use signalbox_core::source::Folder;
 
 use crate::faults::Faults;
 use crate::fields::Fields;
+use crate::sources::is_script;
 use crate::units;
 use crate::yaml::{self, Node};
 
@@ -39,7 +40,7 @@ impl Context<'_> {
 
     /// Every Rhai file, for suggestions.
     fn scripts(&self) -> impl Iterator<Item = &str> {
-        self.folder.files.keys().map(String::as_str).filter(|path| path.ends_with(".rhai"))
+        self.folder.files.keys().map(String::as_str).filter(|path| is_script(path))
     }
 }
 
@@ -145,7 +146,7 @@ impl Reader<'_> {
     }
 
     fn timeout(&mut self, fields: &Fields<'_>) -> Option<Duration> {
-        let week = Duration::from_secs(7 * 24 * 3600);
+        let week = Duration::from_hours(7 * 24);
         let timeout = fields.duration("timeout", Duration::from_millis(1)..=week, self.faults)?;
         let most = self.context.run_time;
         if timeout > most

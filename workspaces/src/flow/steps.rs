@@ -14,6 +14,7 @@ use super::Reader;
 use super::templates::literal_inputs;
 use crate::faults::near;
 use crate::fields::{self, Fields};
+use crate::sources::is_script;
 use crate::yaml::{Entry, Mark, Node, Tree};
 
 /// Most steps of one flow.
@@ -163,7 +164,7 @@ impl Reader<'_> {
     fn script(&mut self, node: &Node, inputs: Option<&Node>) -> Option<Action> {
         let path = fields::text(node, "script", self.faults)?;
         let inputs = inputs.map(|node| self.template(node));
-        if !path.ends_with(".rhai") {
+        if !is_script(path) {
             let message = format!("`{}` does not end in `.rhai`", fields::shown(path));
             self.faults.error(Code::InvalidValue, node.mark, message);
             return None;

@@ -30,7 +30,7 @@ const KNOWN: [&str; 11] = [
     "uses",
     "flow_folders",
 ];
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 /// A workspace file, with the places of what is resolved later.
 #[derive(Debug)]

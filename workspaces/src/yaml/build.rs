@@ -6,7 +6,7 @@ use saphyr::{MarkedYaml, Scalar, YamlData};
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::Diagnostic;
 
-use super::node::Text;
+use super::node::Written;
 use super::{Entry, MAX_DEPTH, Mark, Node, Renamed, Tree};
 use crate::faults::Faults;
 
@@ -133,14 +133,14 @@ impl Builder<'_> {
         kept
     }
 
-    fn text_of(&self, mark: &Mark, index: usize, text: String) -> Text {
+    fn text_of(&self, mark: &Mark, index: usize, text: String) -> Written {
         let quoted = matches!(self.text.chars.get(index), Some('"' | '\''));
         // A block scalar is marked at its first line with content; empty lines before it are in
         // the text, though.
         let blank = if quoted { 0 } else { text.len() - text.trim_start_matches('\n').len() };
         let blank = u32::try_from(blank).unwrap_or(0);
         let line = mark.line.saturating_sub(blank).max(1);
-        Text { text, line, column: mark.column + u32::from(quoted) }
+        Written { text, line, column: mark.column + u32::from(quoted) }
     }
 
     fn scalar(&mut self, mark: Mark, start: usize, end: usize, scalar: &Scalar<'_>) -> Node {
@@ -153,7 +153,7 @@ impl Builder<'_> {
             Scalar::Boolean(truth) => Tree::Bool(*truth),
             // A number with a leading zero is somebody's octal, a code or a date: text.
             Scalar::Integer(_) if whole && digits.len() > 1 && digits.starts_with('0') => {
-                Tree::Text(Text { text: raw.to_owned(), line: mark.line, column: mark.column })
+                Tree::Text(Written { text: raw.to_owned(), line: mark.line, column: mark.column })
             }
             Scalar::Integer(number) => Tree::Int(*number),
             Scalar::FloatingPoint(_) if whole => {
@@ -164,7 +164,7 @@ impl Builder<'_> {
             Scalar::FloatingPoint(_) => {
                 return self.bad(mark, "not a finite number".to_owned());
             }
-            Scalar::String(text) => Tree::Text(Text {
+            Scalar::String(text) => Tree::Text(Written {
                 text: text.clone().into_owned(),
                 line: mark.line,
                 column: mark.column,

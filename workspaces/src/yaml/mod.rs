@@ -65,7 +65,7 @@ fn decode<'a>(content: &'a [u8], faults: &mut Faults) -> Option<&'a str> {
     match std::str::from_utf8(content) {
         Ok(text) => Some(text.strip_prefix('\u{feff}').unwrap_or(text)),
         Err(error) => {
-            let line = content[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+            let line = content[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             let place = faults.at(Mark::line(u32::try_from(line).unwrap_or(u32::MAX)));
             faults.push(Diagnostic::error(Code::NotUtf8, place, "the file is not UTF-8"));
             None
@@ -129,6 +129,3 @@ impl Renamed {
         key.starts_with(fresh).then(|| std::iter::once(*first).chain(key.chars().skip(1)).collect())
     }
 }
-
-#[cfg(test)]
-mod tests;

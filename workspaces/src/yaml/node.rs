@@ -45,7 +45,7 @@ pub(crate) enum Tree {
     Bool(bool),
     Int(i64),
     Float(f64),
-    Text(Text),
+    Text(Written),
     List(Vec<Node>),
     Map(Vec<Entry>),
     /// Something that was reported already: whoever meets it says nothing more.
@@ -54,7 +54,7 @@ pub(crate) enum Tree {
 
 /// A text, and where its characters stand in the file.
 #[derive(Debug, Clone)]
-pub(crate) struct Text {
+pub(crate) struct Written {
     pub(crate) text: String,
     /// Line of the text's first character.
     pub(crate) line: u32,
@@ -62,7 +62,7 @@ pub(crate) struct Text {
     pub(crate) column: u32,
 }
 
-impl Text {
+impl Written {
     /// Where the character at a byte of the text stands in the file.
     pub(crate) fn position(&self, byte: usize) -> (u32, u32) {
         let before = self.text.get(..byte).unwrap_or(&self.text);
