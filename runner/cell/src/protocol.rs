@@ -129,7 +129,8 @@ pub enum FromCell {
         /// Isolation level that it reached: 0 to 3.
         isolation: u8,
     },
-    /// A run has begun.
+    /// A run has been evaluated for 5 ms or more, or is about to ask for its first effect. Runs
+    /// that are over before that are only heard of by their end.
     Began {
         /// The run.
         run: u32,
@@ -197,7 +198,9 @@ pub enum Request {
     },
     /// `http::*`.
     Http(HttpRequest),
-    /// A method of a connector.
+    /// A method of a connector. The arguments are as the script gave them:
+    /// `get(path, query?, headers?)`, `delete(path, query?, headers?)`,
+    /// `post | put | patch(path, body?, headers?)` for `http`; `send(payload)` for the others.
     Connector {
         /// The connector.
         name: String,
@@ -307,12 +310,23 @@ pub enum FrameError {
     Malformed,
 }
 
-/// Appends a frame to `out`.
+/// Writes behind what is there. A plain `Vec` would be consumed, and lost when encoding fails.
+struct Appender<'a>(&'a mut Vec<u8>);
+
+impl Extend<u8> for Appender<'_> {
+    fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
+        self.0.extend(bytes);
+    }
+}
+
+/// Appends a frame to `out`. On an error `out` is as it was.
 pub fn write_frame<T: Serialize>(frame: &T, out: &mut Vec<u8>) -> Result<(), FrameError> {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
-    let body = std::mem::take(out);
-    *out = postcard::to_extend(frame, body).map_err(|_| FrameError::Malformed)?;
+    if postcard::to_extend(frame, Appender(out)).is_err() {
+        out.truncate(start);
+        return Err(FrameError::Malformed);
+    }
     let length = out.len() - start - 4;
     if length > MAX_FRAME {
         out.truncate(start);

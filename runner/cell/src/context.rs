@@ -1,0 +1,176 @@
+//! What host functions know without being told: the run that is evaluated and the link to the
+//! runner. One thread evaluates, so it is that thread's.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use rhai::{Dynamic, EvalAltResult, Position};
+use signalbox_core::journal::Failure;
+
+use crate::link::Link;
+use crate::protocol::FromCell;
+use crate::run::{Run, Stop};
+use crate::script::error::{HostResult, terminated, thrown};
+
+/// Operations between two looks at the socket and the clock.
+const LOOK_EVERY: u64 = 1 << 14;
+/// A run is announced when it takes this long.
+const ANNOUNCE_AFTER: Duration = Duration::from_millis(5);
+
+/// The link, and the run if one is evaluated.
+pub(crate) struct State {
+    pub(crate) link: Link,
+    pub(crate) run: Option<Run>,
+    /// Most operations of the run.
+    operations: u64,
+}
+
+impl State {
+    /// The run, for `?` in functions whose `None` means that the run must stop.
+    pub(crate) fn run(&mut self) -> Option<&mut Run> {
+        self.run.as_mut()
+    }
+}
+
+thread_local! {
+    static STATE: RefCell<Option<State>> = const { RefCell::new(None) };
+    /// Operations of the run so far. Rhai's own count forgets those of callbacks.
+    static TICKS: Cell<u64> = const { Cell::new(0) };
+    /// When to look next.
+    static NEXT_LOOK: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Gives this thread its link.
+pub(crate) fn install(link: Link) {
+    STATE.with_borrow_mut(|state| *state = Some(State { link, run: None, operations: 0 }));
+}
+
+/// Does something with the link and the run. `None` when this thread has none.
+pub(crate) fn with<T>(act: impl FnOnce(&mut State) -> T) -> Option<T> {
+    STATE.with_borrow_mut(|state| state.as_mut().map(act))
+}
+
+/// Begins a run.
+pub(crate) fn begin(run: Run, operations: u64) {
+    with(|state| {
+        state.link.set_current(Some(run.start.run));
+        state.run = Some(run);
+        state.operations = operations;
+    });
+    TICKS.set(0);
+    NEXT_LOOK.set(LOOK_EVERY.min(operations));
+}
+
+/// Takes the run that was evaluated.
+pub(crate) fn finish() -> Option<Run> {
+    with(|state| {
+        state.link.set_current(None);
+        state.run.take()
+    })
+    .flatten()
+}
+
+/// Has the next operation look, whichever it is.
+pub(crate) fn look_at_once() {
+    NEXT_LOOK.set(0);
+}
+
+/// Called at every operation of a script. Answers something when the script must stop.
+pub(crate) fn on_operation() -> Option<Dynamic> {
+    let ticks = TICKS.get() + 1;
+    TICKS.set(ticks);
+    if ticks <= NEXT_LOOK.get() { None } else { look(ticks) }
+}
+
+/// Looks at the socket and the clock.
+fn look(ticks: u64) -> Option<Dynamic> {
+    with(|state| {
+        let operations = state.operations;
+        NEXT_LOOK.set(if ticks < operations { (ticks + LOOK_EVERY).min(operations) } else { 0 });
+        let Some(run) = &mut state.run else { return None };
+        if ticks > operations {
+            run.set_stop(Stop::Limit(format!("more than {operations} operations")));
+        }
+        if run.stop().is_none() {
+            state.attend();
+        }
+        state.run.as_ref()?.stop().map(|_| Dynamic::UNIT)
+    })
+    .flatten()
+}
+
+impl State {
+    /// Sends what is due and takes in what has come.
+    fn attend(&mut self) {
+        let Some(run) = &mut self.run else { return };
+        if !run.announced && run.began.elapsed() >= ANNOUNCE_AFTER {
+            run.announced = true;
+            self.link.push(&FromCell::Began { run: run.start.run });
+            self.link.flush();
+        }
+        if let Some(chunk) = run.take_due() {
+            self.link.push(&FromCell::Flush { run: run.start.run, chunk });
+            self.link.flush();
+        }
+        self.link.poll();
+        self.link.flush_if_due();
+        if self.link.must_unwind() || self.link.is_closed() {
+            run.set_stop(Stop::Unwind);
+        }
+    }
+}
+
+/// Performs an effect. A `None` of `act` becomes the error that nothing catches.
+pub(crate) fn effect<T>(act: impl FnOnce(&mut State) -> Option<T>) -> HostResult<T> {
+    let result = with(|state| {
+        let run = state.run()?;
+        if let Some(chunk) = run.take_due() {
+            let frame = FromCell::Flush { run: run.start.run, chunk };
+            state.link.push(&frame);
+            state.link.flush();
+        }
+        act(state)
+    });
+    result.flatten().ok_or_else(terminated)
+}
+
+/// Does something with the run that is no effect.
+///
+/// # Errors
+/// That the run must stop.
+pub(crate) fn with_run<T>(act: impl FnOnce(&mut Run) -> T) -> HostResult<T> {
+    let result = with(|state| {
+        let run = state.run()?;
+        if run.stop().is_some() { None } else { Some(act(run)) }
+    });
+    result.flatten().ok_or_else(terminated)
+}
+
+/// The error by which a script hears of a failure.
+pub(crate) fn throw(failure: Failure) -> Box<EvalAltResult> {
+    let error = thrown(&failure);
+    with(|state| state.run.as_mut().map(|run| run.set_thrown(failure)));
+    error
+}
+
+/// Whether the run must stop.
+pub(crate) fn is_stopped() -> bool {
+    with(|state| state.run.as_ref().is_none_or(|run| run.stop().is_some())).unwrap_or(true)
+}
+
+/// Forbids effects while `act` runs.
+pub(crate) fn without_effects<T>(place: &'static str, act: impl FnOnce() -> T) -> T {
+    /// Also when `act` panics.
+    struct Allow;
+    impl Drop for Allow {
+        fn drop(&mut self) {
+            with(|state| state.run.as_mut().map(Run::allow_effects));
+        }
+    }
+    with(|state| state.run.as_mut().map(|run| run.forbid_effects(place)));
+    let _allow = Allow;
+    act()
+}
+
+/// The position that errors of host functions have until Rhai fills it in.
+pub(crate) const NOWHERE: Position = Position::NONE;

@@ -1,0 +1,28 @@
+//! `run::*`: what a run knows of itself.
+
+use rhai::{Dynamic, Engine, Module};
+use signalbox_core::clock::Timestamp;
+
+use crate::context;
+use crate::protocol::About;
+use crate::script::error::HostResult;
+
+pub(super) fn register(engine: &mut Engine) {
+    let mut module = Module::new();
+    let facts: [(&str, fn(&About) -> Dynamic); 8] = [
+        ("id", |about| about.id.as_str().into()),
+        ("flow", |about| about.flow.as_str().into()),
+        ("workspace", |about| about.workspace.as_str().into()),
+        ("revision", |about| about.revision.as_str().into()),
+        ("attempt", |about| i64::from(about.attempt).into()),
+        ("trigger", |about| about.trigger.as_str().into()),
+        ("slot", |about| about.slot.map_or(Dynamic::UNIT, |slot| Timestamp(slot).to_string().into())),
+        ("caller", |about| about.caller.clone().map_or(Dynamic::UNIT, Into::into)),
+    ];
+    for (name, fact) in facts {
+        module.set_native_fn(name, move || -> HostResult<Dynamic> {
+            context::with_run(|run| fact(&run.start.about))
+        });
+    }
+    engine.register_static_module("run", module.into());
+}

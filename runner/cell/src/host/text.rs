@@ -1,0 +1,108 @@
+//! `text::*`: what Rhai's own strings lack.
+
+use rhai::{Array, Dynamic, Engine, ImmutableString, Module};
+use signalbox_core::codes::Code;
+
+use crate::script::error::HostResult;
+
+/// As long as any string may be.
+const MAX_WIDTH: i64 = 4 << 20;
+
+pub(super) fn register(engine: &mut Engine) {
+    let mut module = Module::new();
+    module.set_native_fn("trim", |text: &str| ok(text.trim()));
+    module.set_native_fn("lines", |text: &str| list(text.lines()));
+    module.set_native_fn("words", |text: &str| list(text.split_whitespace()));
+    module.set_native_fn("join", |parts: Array, separator: &str| join(&parts, separator));
+    module.set_native_fn("slug", |text: &str| ok(slug(text)));
+    module.set_native_fn("truncate", |text: &str, most: i64| ok(truncate(text, most)));
+    module.set_native_fn("pad_left", |text: &str, width: i64| pad(text, width, true));
+    module.set_native_fn("pad_right", |text: &str, width: i64| pad(text, width, false));
+    module.set_native_fn("repeat", |text: &str, times: i64| repeat(text, times));
+    module.set_native_fn("percent_encode", |text: &str| ok(percent_encode(text)));
+    engine.register_static_module("text", module.into());
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "native functions of a module give a result")]
+fn ok(text: impl Into<ImmutableString>) -> HostResult<ImmutableString> {
+    Ok(text.into())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "native functions of a module give a result")]
+fn list<'a>(parts: impl Iterator<Item = &'a str>) -> HostResult<Array> {
+    Ok(parts.map(|part| part.to_owned().into()).collect())
+}
+
+fn join(parts: &[Dynamic], separator: &str) -> HostResult<ImmutableString> {
+    let mut out = String::new();
+    for (at, part) in parts.iter().enumerate() {
+        if at > 0 {
+            out.push_str(separator);
+        }
+        match super::argument(part)? {
+            signalbox_core::Value::String(text) => out.push_str(&text),
+            other => out.push_str(&other.to_string()),
+        }
+        bounded(out.len())?;
+    }
+    Ok(out.into())
+}
+
+/// Lower-case letters and digits, with `-` for whatever is between.
+fn slug(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_alphanumeric() {
+            out.extend(c.to_lowercase());
+        } else if !out.is_empty() && !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    out.truncate(out.trim_end_matches('-').len());
+    out
+}
+
+/// At most so many characters, the last of them `…` when there were more.
+fn truncate(text: &str, most: i64) -> String {
+    let most = usize::try_from(most).unwrap_or(0);
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut out: String = text.chars().take(most.saturating_sub(1)).collect();
+    if most > 0 {
+        out.push('…');
+    }
+    out
+}
+
+fn pad(text: &str, width: i64, left: bool) -> HostResult<ImmutableString> {
+    let width = usize::try_from(width.clamp(0, MAX_WIDTH)).unwrap_or(0);
+    let missing = " ".repeat(width.saturating_sub(text.chars().count()));
+    ok(if left { format!("{missing}{text}") } else { format!("{text}{missing}") })
+}
+
+fn repeat(text: &str, times: i64) -> HostResult<ImmutableString> {
+    let times = usize::try_from(times).unwrap_or(0);
+    bounded(text.len().saturating_mul(times))?;
+    ok(text.repeat(times))
+}
+
+fn bounded(length: usize) -> HostResult<()> {
+    if i64::try_from(length).is_ok_and(|length| length <= MAX_WIDTH) {
+        return Ok(());
+    }
+    super::fail(Code::LimitExceeded, format!("text of more than {MAX_WIDTH} bytes"))
+}
+
+/// The text with every byte but the unreserved ones of RFC 3986 as `%XX`.
+pub(super) fn percent_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

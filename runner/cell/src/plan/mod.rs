@@ -1,0 +1,8 @@
+//! Plans: what a flow's file became, compiled once per cell and evaluated for each run.
+
+mod interpret;
+mod program;
+mod template;
+
+pub(crate) use interpret::{Broken, evaluate};
+pub(crate) use program::{Program, Setting};

@@ -1,0 +1,50 @@
+//! Log lines. They are effects: a replay writes none twice.
+
+use signalbox_core::journal::{Level, LogLine};
+use signalbox_core::secret::hide_markers;
+use signalbox_core::{Digest, Value};
+use signalbox_core::journal::Outcome;
+use signalbox_core::value::encode;
+
+use super::Run;
+use crate::context;
+use crate::script::error::HostResult;
+
+/// Largest log of one run: DESIGN §6.7.
+const MAX_LOG: usize = 1 << 20;
+const KIND: &str = "log";
+
+/// Writes a line, until the log of the run is full. Markers of secrets show the secret's name.
+///
+/// # Errors
+/// That the run must stop.
+pub(crate) fn write(level: Level, message: &str) -> HostResult<()> {
+    let message = hide_markers(message);
+    context::effect(|state| state.run()?.log(level, message))
+}
+
+impl Run {
+    /// `None`: the run must stop.
+    fn log(&mut self, level: Level, mut message: String) -> Option<()> {
+        if self.log_bytes > MAX_LOG {
+            // Still the place of an error when effects are forbidden.
+            return if self.stop.is_none() { Some(()) } else { None };
+        }
+        let fingerprint = Digest::of_parts([KIND.as_bytes(), &[level as u8], message.as_bytes()]);
+        let key = self.next_key()?;
+        self.log_bytes += message.len() + 16;
+        let full = self.log_bytes > MAX_LOG;
+        if self.recorded(&key, KIND, fingerprint)?.is_some() {
+            return Some(());
+        }
+        let level = if full { Level::Warn } else { level };
+        if full {
+            "log cut at 1 MiB".clone_into(&mut message);
+        }
+        self.wait_for_record(message.len() + 64);
+        let step = self.scopes.last()?.shown.clone();
+        self.record(key, KIND, fingerprint, Outcome::Done(encode(&Value::Null)));
+        self.chunk.logs.push(LogLine { at: crate::clock::now(), level, step, message });
+        Some(())
+    }
+}

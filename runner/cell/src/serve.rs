@@ -1,0 +1,160 @@
+//! The cell's life: takes frames in order and evaluates one run at a time.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use rhai::Engine;
+use signalbox_core::codes::Code;
+use signalbox_core::journal::{Chunk, Entry};
+use signalbox_core::run::{Reason, RunError};
+use signalbox_core::value::decode;
+
+use crate::context;
+use crate::link::Link;
+use crate::plan::{Broken, Program, Setting, evaluate};
+use crate::protocol::{End, FromCell, Start, ToCell};
+use crate::run::{Run, Stop, over_the_bound};
+use crate::script::error::{ending, Described};
+use crate::script::{engine, library};
+
+/// Evaluates whatever the runner sends, until it is gone. `isolation` is the level for the first
+/// frame.
+pub(crate) fn serve(link: Link, isolation: u8) {
+    context::install(link);
+    let mut cell = Cell { engine: engine(), programs: HashMap::new(), journals: HashMap::new() };
+    send(&FromCell::Ready { isolation });
+    while let Some(frame) = context::with(|state| state.link.next_frame()).flatten() {
+        cell.obey(frame);
+    }
+}
+
+fn send(frame: &FromCell) {
+    context::with(|state| {
+        state.link.push(frame);
+        state.link.flush_if_due();
+    });
+}
+
+struct Cell {
+    engine: Engine,
+    programs: HashMap<u32, Loaded>,
+    /// Journals of runs that are still to be started.
+    journals: HashMap<u32, Vec<Entry>>,
+}
+
+/// A program, compiled when it is first used.
+struct Loaded {
+    tree: i64,
+    file: String,
+    plan: String,
+    setting: Rc<Setting>,
+    operations: u64,
+    program: Option<Rc<Program>>,
+}
+
+impl Cell {
+    fn obey(&mut self, frame: ToCell) {
+        match frame {
+            ToCell::Source { tree, path, text } => library::add(tree, path, text),
+            ToCell::Program { program, tree, file, plan, env, secrets, connectors, operations } => {
+                let setting = Rc::new(Setting { env, secrets, connectors });
+                let loaded = Loaded { tree, file, plan, setting, operations, program: None };
+                self.programs.insert(program, loaded);
+            }
+            ToCell::Forget { tree } => {
+                library::forget(tree);
+                self.programs.retain(|_, loaded| loaded.tree != tree);
+            }
+            ToCell::Journal { run, entries } => self.journals.entry(run).or_default().extend(entries),
+            ToCell::Start(start) => self.start(*start),
+            ToCell::Check(request) => {
+                crate::check::check(&self.engine, &request, &mut |frame| send(&frame));
+                library::forget(0);
+            }
+            // The link obeys these itself.
+            ToCell::Outcome { .. } | ToCell::Unwind { .. } | ToCell::Recall => {}
+        }
+    }
+
+    fn start(&mut self, start: Start) {
+        let number = start.run;
+        let journal = self.journals.remove(&number).unwrap_or_default();
+        // Numbers only grow: what is left was given back.
+        self.journals.retain(|run, _| *run > number);
+        let (chunk, end) = match self.programs.get_mut(&start.program) {
+            Some(loaded) => evaluate_run(&self.engine, loaded, start, journal),
+            None => {
+                let error = RunError::plain(Code::Internal, "the cell was not given the program");
+                (Chunk::default(), Some(End::Error(Reason::ScriptError, error)))
+            }
+        };
+        send(&match end {
+            Some(end) => FromCell::Ended { run: number, chunk, end },
+            None => FromCell::Unwound { run: number },
+        });
+    }
+}
+
+/// Evaluates a run: what is left to record, and its end unless it was unwound.
+fn evaluate_run(
+    engine: &Engine,
+    loaded: &mut Loaded,
+    start: Start,
+    journal: Vec<Entry>,
+) -> (Chunk, Option<End>) {
+    let inputs = decode(&start.inputs);
+    library::set_current(loaded.tree);
+    context::begin(Run::new(start, Rc::clone(&loaded.setting), journal), loaded.operations);
+    let result = match (loaded.program(engine), inputs) {
+        (Ok(program), Ok(inputs)) => {
+            let result = catch_unwind(AssertUnwindSafe(|| evaluate(engine, &program, inputs)));
+            result.unwrap_or_else(|_| Err(Broken::Error(plain("a function of the runner panicked"))))
+        }
+        (Err(described), _) => Err(Broken::Error(described)),
+        (_, Err(error)) => Err(Broken::Error(plain(&format!("inputs that cannot be read: {error}")))),
+    };
+    let Some(mut run) = context::finish() else { return (Chunk::default(), None) };
+    let end = end_of(result, &run);
+    (run.take_chunk(), end)
+}
+
+fn plain(text: &str) -> Described {
+    Described { text: text.to_owned(), place: None, limit: false }
+}
+
+/// How a run ends. The flag goes before whatever the script made of it. `None`: it was unwound.
+fn end_of(result: Result<Vec<u8>, Broken>, run: &Run) -> Option<End> {
+    match (run.stop(), result) {
+        (Some(Stop::Unwind), _) => None,
+        (Some(Stop::Incompatible(message)), _) => Some(End::Incompatible(message.clone())),
+        (Some(Stop::Limit(message)), _) => {
+            Some(End::Error(Reason::LimitExceeded, over_the_bound(message.clone())))
+        }
+        (Some(Stop::Forbidden(message)), _) => {
+            let error = RunError::plain(Code::ScriptError, message.clone());
+            Some(End::Error(Reason::ScriptError, error))
+        }
+        (None, Ok(bytes)) => Some(End::Result(bytes)),
+        (None, Err(Broken::Error(described))) => {
+            let (reason, error) = ending(described, run);
+            Some(End::Error(reason, error))
+        }
+        // Nothing terminates a run but its flag.
+        (None, Err(Broken::Stopped)) => {
+            let error = RunError::plain(Code::Internal, "a run stopped without a reason");
+            Some(End::Error(Reason::ScriptError, error))
+        }
+    }
+}
+
+impl Loaded {
+    fn program(&mut self, engine: &Engine) -> Result<Rc<Program>, Described> {
+        if let Some(program) = &self.program {
+            return Ok(Rc::clone(program));
+        }
+        let program = Rc::new(Program::compile(engine, self.tree, &self.file, &self.plan)?);
+        self.program = Some(Rc::clone(&program));
+        Ok(program)
+    }
+}

@@ -1,0 +1,303 @@
+//! A runner for tests.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::thread::JoinHandle;
+
+use signalbox_core::catalog::{Action, Plan, Step};
+use signalbox_core::clock::Timestamp;
+use signalbox_core::codes::Code;
+use signalbox_core::journal::{Chunk, Entry, Failure, LogLine, Outcome};
+use signalbox_core::run::{Reason, RunError, StepRecord};
+use signalbox_core::value::{decode, encode, from_json_str};
+use signalbox_core::{RunId, Value};
+
+use crate::link::Link;
+use crate::protocol::{About, End, FromCell, Request, Start, ToCell, read_frame, write_frame};
+
+/// A plan of one step of code.
+pub(super) fn run(code: &str) -> Plan {
+    steps(&[("main", code)])
+}
+
+/// A plan of steps of code.
+pub(super) fn steps(steps: &[(&str, &str)]) -> Plan {
+    let step = |(id, code): &(&str, &str)| Step {
+        id: (*id).to_owned(),
+        when: None,
+        action: Action::Run { code: (*code).to_owned(), line: 10 },
+        line: 9,
+    };
+    Plan { steps: steps.iter().map(step).collect(), ..Plan::default() }
+}
+
+/// What became of a run.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    /// `None`: it was unwound.
+    pub(super) end: Option<End>,
+    pub(super) journal: Vec<Entry>,
+    pub(super) logs: Vec<LogLine>,
+    pub(super) steps: Vec<StepRecord>,
+    pub(super) requests: Vec<Request>,
+}
+
+impl Record {
+    pub(super) fn value(&self) -> Value {
+        match &self.end {
+            Some(End::Result(bytes)) => decode(bytes).unwrap(),
+            other => panic!("no result: {other:?}"),
+        }
+    }
+
+    pub(super) fn json(&self) -> String {
+        self.value().to_string()
+    }
+
+    pub(super) fn error(&self) -> (Reason, RunError) {
+        match &self.end {
+            Some(End::Error(reason, error)) => (*reason, error.clone()),
+            other => panic!("no error: {other:?}"),
+        }
+    }
+
+    fn take(&mut self, chunk: Chunk) {
+        self.journal.extend(chunk.entries);
+        self.logs.extend(chunk.logs);
+        self.steps.extend(chunk.steps);
+    }
+}
+
+/// What the test's runner does about an effect.
+pub(super) enum Answer {
+    Outcome(Outcome),
+    /// Stop the run.
+    Unwind,
+}
+
+/// The other end of a cell.
+pub(super) struct Runner {
+    socket: UnixStream,
+    inbound: Vec<u8>,
+    cell: Option<JoinHandle<()>>,
+    next: u32,
+    pub(super) attempt: u32,
+    pub(super) operations: u64,
+    pub(super) sources: BTreeMap<String, String>,
+    pub(super) state: BTreeMap<String, Value>,
+}
+
+impl Runner {
+    pub(super) fn new() -> Self {
+        let (socket, theirs) = UnixStream::pair().unwrap();
+        let cell = std::thread::Builder::new()
+            .stack_size(crate::sandbox::STACK)
+            .spawn(move || crate::serve::serve(Link::new(Box::new(theirs)), 1))
+            .unwrap();
+        let mut runner = Self::over(socket);
+        runner.cell = Some(cell);
+        runner
+    }
+
+    /// A runner over a socket that a cell is at the other end of.
+    pub(super) fn over(socket: UnixStream) -> Self {
+        let mut runner = Self {
+            socket,
+            inbound: Vec::new(),
+            cell: None,
+            next: 0,
+            attempt: 1,
+            operations: 10_000_000,
+            sources: BTreeMap::new(),
+            state: BTreeMap::new(),
+        };
+        assert_eq!(runner.receive(), FromCell::Ready { isolation: 1 });
+        runner
+    }
+
+    pub(super) fn send(&mut self, frame: &ToCell) {
+        let mut bytes = Vec::new();
+        write_frame(frame, &mut bytes).unwrap();
+        self.socket.write_all(&bytes).unwrap();
+    }
+
+    pub(super) fn receive(&mut self) -> FromCell {
+        loop {
+            if let Some((frame, taken)) = read_frame(&self.inbound).unwrap() {
+                self.inbound.drain(..taken);
+                return frame;
+            }
+            let mut bytes = [0; 65_536];
+            let count = self.socket.read(&mut bytes).unwrap();
+            assert!(count > 0, "the cell is gone");
+            self.inbound.extend_from_slice(&bytes[..count]);
+        }
+    }
+
+    pub(super) fn add(&mut self, path: &str, text: &str) {
+        self.sources.insert(path.to_owned(), text.to_owned());
+    }
+
+    /// Gives the cell a plan. Answers the program's number.
+    pub(super) fn load(&mut self, plan: &Plan) -> u32 {
+        self.next += 1;
+        let tree = i64::from(self.next);
+        for (path, text) in self.sources.clone() {
+            self.send(&ToCell::Source { tree, path, text });
+        }
+        let connectors = [("api", "http"), ("slack", "slack"), ("journal", "log")];
+        self.send(&ToCell::Program {
+            program: self.next,
+            tree,
+            file: "flows/test.yaml".to_owned(),
+            plan: serde_json::to_string(plan).unwrap(),
+            env: [("LOG_LEVEL".to_owned(), "info".to_owned())].into(),
+            secrets: vec!["TOKEN".to_owned()],
+            connectors: connectors.map(|(name, kind)| (name.to_owned(), kind.to_owned())).into(),
+            operations: self.operations,
+        });
+        self.next
+    }
+
+    /// Sends a run. Answers its number.
+    pub(super) fn start(&mut self, program: u32, inputs: &str, journal: &[Entry]) -> u32 {
+        self.next += 1;
+        let run = self.next;
+        if !journal.is_empty() {
+            self.send(&ToCell::Journal { run, entries: journal.to_vec() });
+        }
+        let about = About {
+            id: RunId::from_parts(1_700_000_000_000, [7; 10]),
+            flow: "test".to_owned(),
+            workspace: "shop".to_owned(),
+            revision: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+            attempt: self.attempt,
+            trigger: "schedule".to_owned(),
+            slot: Some(1_700_000_000_000_000),
+            caller: None,
+        };
+        self.send(&ToCell::Start(Box::new(Start {
+            run,
+            program,
+            inputs: encode(&from_json_str(inputs).unwrap()),
+            about,
+            marker_key: [9; 32],
+            seed: 42,
+            journal: u32::try_from(journal.len()).unwrap(),
+        })));
+        run
+    }
+
+    /// Evaluates a plan without inputs.
+    pub(super) fn evaluate(&mut self, plan: &Plan) -> Record {
+        self.replay(plan, &[])
+    }
+
+    /// Evaluates a plan with a journal, answering effects from memory.
+    pub(super) fn replay(&mut self, plan: &Plan, journal: &[Entry]) -> Record {
+        let program = self.load(plan);
+        let run = self.start(program, r#"{"n": 3}"#, journal);
+        self.follow(run, &mut |runner, request| Answer::Outcome(runner.perform(request)))
+    }
+
+    /// Follows a run to its end.
+    pub(super) fn follow(
+        &mut self,
+        run: u32,
+        answer: &mut dyn FnMut(&mut Self, &Request) -> Answer,
+    ) -> Record {
+        let mut record = Record::default();
+        loop {
+            match self.receive() {
+                FromCell::Began { run: of } => assert_eq!(of, run),
+                FromCell::Flush { chunk, .. } => record.take(chunk),
+                FromCell::Ended { run: of, chunk, end } => {
+                    assert_eq!(of, run);
+                    record.take(chunk);
+                    record.end = Some(end);
+                    return record;
+                }
+                FromCell::Unwound { run: of } => {
+                    assert_eq!(of, run);
+                    return record;
+                }
+                FromCell::Effect(effect) => {
+                    record.take(effect.chunk);
+                    match answer(self, &effect.request) {
+                        Answer::Unwind => self.send(&ToCell::Unwind { run }),
+                        Answer::Outcome(outcome) => {
+                            record.journal.push(Entry {
+                                key: effect.key,
+                                kind: effect.request.kind().to_owned(),
+                                fingerprint: effect.fingerprint,
+                                outcome: outcome.clone(),
+                                at: Timestamp(0),
+                            });
+                            self.send(&ToCell::Outcome { run, outcome });
+                        }
+                    }
+                    record.requests.push(effect.request);
+                }
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+    }
+
+    /// Performs an effect in memory.
+    pub(super) fn perform(&mut self, request: &Request) -> Outcome {
+        let value = match request {
+            Request::StateGet { name } => self.state.get(name).cloned().unwrap_or_default(),
+            Request::StateList { prefix } => {
+                let names = self.state.keys().filter(|name| name.starts_with(prefix));
+                Value::List(names.map(|name| Value::from(name.as_str())).collect())
+            }
+            Request::StateSet { name, value } => {
+                self.state.insert(name.clone(), decode(value).unwrap());
+                Value::Null
+            }
+            Request::StateAdd { name, by } => {
+                let sum = self.state.get(name).and_then(Value::as_int).unwrap_or(0) + by;
+                self.state.insert(name.clone(), Value::Int(sum));
+                Value::Int(sum)
+            }
+            Request::StateSwap { name, expected, value } => {
+                let expected = expected.as_deref().map(|bytes| decode(bytes).unwrap());
+                let fits = self.state.get(name) == expected.as_ref();
+                if fits {
+                    self.state.insert(name.clone(), decode(value).unwrap());
+                }
+                Value::Bool(fits)
+            }
+            Request::StateDelete { name } => Value::Bool(self.state.remove(name).is_some()),
+            Request::Secret { .. } => Value::Null,
+            Request::Http(request) if request.url.contains("refused") => {
+                return Outcome::Failed(Failure::permanent(Code::Denied, "not granted"));
+            }
+            Request::Http(request) => respond(&request.method, &request.url),
+            Request::Connector { name, method, .. } if name == "api" => respond(method, "/"),
+            Request::Connector { .. } => Value::map([("status", Value::Int(200))]),
+            Request::Call { target, .. } if target == "forbidden" => {
+                return Outcome::Failed(Failure::permanent(Code::UnknownService, "no such service"));
+            }
+            Request::Call { inputs, wait: true, .. } => decode(inputs).unwrap(),
+            Request::Call { wait: false, .. } => Value::from("018c"),
+        };
+        Outcome::Done(encode(&value))
+    }
+}
+
+fn respond(method: &str, url: &str) -> Value {
+    let body = Value::map([("method", Value::from(method)), ("url", Value::from(url))]).to_string();
+    let headers = Value::map([("content-type", Value::from("application/json"))]);
+    Value::map([("status", Value::Int(200)), ("headers", headers), ("body", Value::Bytes(body.into_bytes()))])
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.socket.shutdown(std::net::Shutdown::Both).unwrap();
+        if let Some(cell) = self.cell.take() {
+            assert!(cell.join().is_ok() || std::thread::panicking());
+        }
+    }
+}
