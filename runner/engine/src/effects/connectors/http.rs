@@ -10,9 +10,9 @@ use super::no_method;
 use crate::effects::secret::{Used, fill_markers, fill_setting};
 use crate::effects::{Context, http, refuse_markers};
 
-/// `get(path, query)`, `delete(path, query)`, `post(path, body)`, `put` and `patch` likewise. A
-/// last map of options may give `headers`, `query` and `timeout_ms`. The path goes behind the base
-/// address and cannot leave it. Answers `#{ status, headers, body }`.
+/// `get(path, query?, headers?)`, `head` and `delete` likewise; `post(path, body?, headers?)`, `put`
+/// and `patch` likewise. The path goes behind the base address and cannot leave it. Answers
+/// `#{ status, headers, body }`.
 pub(super) async fn perform(
     context: &Context,
     connector: &Connector,
@@ -29,31 +29,26 @@ pub(super) async fn perform(
     let base = fill_setting(context, base, &mut used).await?;
     let path = arguments.first().and_then(Value::as_str).unwrap_or_default();
     let mut url = join(&base, path)?;
-    let (query, body, options) = match (with_body, arguments) {
-        (false, [_, query, options, ..]) => (Some(query), None, Some(options)),
-        (false, [_, query]) => (Some(query), None, None),
-        (true, [_, body, options, ..]) => (options.get("query"), Some(body), Some(options)),
-        (true, [_, body]) => (None, Some(body), None),
-        _ => (None, None, None),
-    };
+    let second = arguments.get(1);
+    let (query, body) = if with_body { (None, second) } else { (second, None) };
+    let given = arguments.get(2).and_then(Value::as_map);
     add_query(&mut url, query)?;
     let mut headers = Vec::new();
     for (name, text) in &connector.headers {
         headers.push((name.to_lowercase(), fill_setting(context, text, &mut used).await?));
     }
-    for (name, text) in options.and_then(|all| all.get("headers")?.as_map()).into_iter().flatten() {
+    for (name, text) in given.into_iter().flatten() {
         let filled = fill_markers(context, text.as_str().unwrap_or_default(), &mut used).await?;
         headers.retain(|(known, _)| *known != name.to_lowercase());
         headers.push((name.to_lowercase(), filled));
     }
     let body = encode_body(body, &mut headers)?;
-    let timeout = options.and_then(|all| all.get("timeout_ms")?.as_int());
     let request = HttpRequest {
         method: method.to_uppercase(),
         url: url.into(),
         headers,
         body,
-        timeout_ms: timeout.and_then(|ms| u64::try_from(ms).ok()),
+        timeout_ms: None,
     };
     http::send(context, request, &used).await
 }
