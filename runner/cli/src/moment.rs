@@ -34,6 +34,11 @@ pub(crate) fn relative_text(text: &str, now: Timestamp) -> String {
     parse(text).map_or_else(|| "-".to_owned(), |moment| relative(moment, now))
 }
 
+/// How old a time is, as the API writes it: `12s`, `3h`; a dash when there is none.
+pub(crate) fn age(text: &str, now: Timestamp) -> String {
+    parse(text).map_or_else(|| "-".to_owned(), |moment| coarse(now.since(moment)))
+}
+
 /// `2026-11-23 12:00:00 UTC`: without the fraction.
 pub(crate) fn absolute(moment: Timestamp) -> String {
     match moment.to_jiff() {
@@ -54,14 +59,16 @@ pub(crate) fn coarse(length: Duration) -> String {
     }
 }
 
-/// A measured time: `0.42ms`, `12.3ms`, `1.20s`, `4m 10s`.
+/// A measured time with two or three figures: `0.42ms`, `4.2ms`, `120ms`, `1.2s`, `4m 10s`.
 pub(crate) fn measured(milliseconds: f64) -> String {
-    if milliseconds < 10.0 {
+    if milliseconds < 1.0 {
         format!("{milliseconds:.2}ms")
-    } else if milliseconds < 1_000.0 {
+    } else if milliseconds < 10.0 {
         format!("{milliseconds:.1}ms")
+    } else if milliseconds < 1_000.0 {
+        format!("{milliseconds:.0}ms")
     } else if milliseconds < 120_000.0 {
-        format!("{:.2}s", milliseconds / 1_000.0)
+        format!("{:.1}s", milliseconds / 1_000.0)
     } else {
         let seconds = Duration::from_secs_f64((milliseconds / 1_000.0).min(1e12)).as_secs();
         format!("{}m {}s", seconds / 60, seconds % 60)
@@ -113,10 +120,10 @@ mod tests {
     }
 
     #[test]
-    fn measured_times_keep_three_figures() {
+    fn measured_times_keep_two_or_three_figures() {
         assert_eq!(measured(0.4211), "0.42ms");
-        assert_eq!(measured(999.0), "999.0ms");
-        assert_eq!(measured(1_200.0), "1.20s");
+        assert_eq!(measured(999.0), "999ms");
+        assert_eq!(measured(1_200.0), "1.2s");
         assert_eq!(measured(250_000.0), "4m 10s");
     }
 }

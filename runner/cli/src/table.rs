@@ -20,7 +20,7 @@ pub(crate) enum Column {
     Number(&'static str),
     /// May be folded at spaces.
     Text(&'static str),
-    /// May be folded behind slashes.
+    /// May be folded behind slashes and hyphens.
     Path(&'static str),
 }
 
@@ -79,7 +79,7 @@ fn room(columns: &[Column], rows: &[Vec<String>], width: usize) -> usize {
 fn fold(column: Column, text: &str, room: usize) -> String {
     let breaks: &[char] = match column {
         Column::Text(_) => &[' '],
-        Column::Path(_) => &['/'],
+        Column::Path(_) => &['/', '-'],
         Column::Whole(_) | Column::Word(_) | Column::Number(_) => return text.to_owned(),
     };
     let mut lines = vec![String::new()];
@@ -164,16 +164,16 @@ mod tests {
             Column::Whole("RUN"),
             Column::Path("FLOW"),
             Column::Word("STATE"),
+            Column::Whole("AGE"),
             Column::Number("TOOK"),
-            Column::Text("NOTE"),
         ];
         let row = |flow: &str, state: &str, took: &str| {
             let id = "019a3b1c-0000-7000-8000-000000000001";
-            [id, flow, state, took, "a longer note"].map(str::to_owned).to_vec()
+            [id, flow, state, "119s", took].map(str::to_owned).to_vec()
         };
         let rows = [
-            row("homeops-platform/monitoring/alert-dispatcher", "succeeded", "9.12ms"),
-            row("media/scan", "failed", "120.4ms"),
+            row("homeops-financial/monitoring/alert-dispatcher", "succeeded", "9.1ms"),
+            row("media/scan", "failed", "120ms"),
         ];
         anstream::adapter::strip_str(&render(&columns, &rows, width)).to_string()
     }

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
             Column::Whole("RUN"),
             Column::Path("FLOW"),
             Column::Word("STATE"),
-            Column::Whole("QUEUED"),
+            Column::Whole("AGE"),
             Column::Number("TOOK"),
         ];
         let rows: Vec<_> = runs.iter().map(row).collect();
@@ -76,7 +76,7 @@ fn row(run: &Value) -> Vec<String> {
         or_dash(run, "/id"),
         format!("{}/{}", text(run, "/workspace"), text(run, "/flow")),
         or_dash(run, "/state"),
-        moment::relative_text(text(run, "/queued_at"), SystemClock.now()),
+        moment::age(text(run, "/queued_at"), SystemClock.now()),
         number(run, "/duration_ms").map_or_else(|| "-".to_owned(), moment::measured),
     ]
 }

@@ -115,7 +115,7 @@ pub(crate) fn is_good(outcome: &Value) -> bool {
     matches!(text(outcome, "/outcome"), "deployed" | "unchanged" | "rolled_back")
 }
 
-/// `homeops-media: deployed at a1b2c3d (d12), +1 ~2, live after 12.3ms`
+/// `homeops-media: deployed at a1b2c3d (d12), +1 ~2, live after 12ms`
 pub(crate) fn line(outcome: &Value) -> String {
     let word = or_dash(outcome, "/outcome");
     let mut line = format!(
@@ -151,7 +151,7 @@ mod tests {
         });
         assert_eq!(
             anstream::adapter::strip_str(&line(&outcome)).to_string(),
-            "media: deployed at 0123456 (d12), flows +1 ~2, live after 12.3ms"
+            "media: deployed at 0123456 (d12), flows +1 ~2, live after 12ms"
         );
     }
 
