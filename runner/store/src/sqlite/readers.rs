@@ -18,7 +18,7 @@ const MOST: usize = 4;
 pub(super) struct Readers {
     database: PathBuf,
     idle: Mutex<Vec<Connection>>,
-    turns: Semaphore,
+    pub(super) turns: Semaphore,
     closed: AtomicBool,
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use signalbox_core::clock::{ManualClock, Timestamp};
-use signalbox_core::journal::Chunk;
+use signalbox_core::journal::{Chunk, Outcome};
 use signalbox_core::run::State;
 use tempfile::TempDir;
 
-use super::{Options, SqliteStore, run_views};
+use super::{Options, SqliteStore, run_views, settle};
 use crate::conformance::{Kit, Place, append, cancel, conformance_suite, end, run_in};
 use crate::contract::{Accepted, Error, RunFilter, Store, Want, Written};
 
@@ -294,17 +294,20 @@ async fn a_claim_that_nobody_waited_for_is_given_back() {
     let folder = Folder::new();
     let kit = Kit::new(&folder).await;
     let (first, second) = (kit.queued().await, kit.queued().await);
-    let kit = kit.reopen(&folder).await;
-    // After a start every claim reads its run first; this one is dropped before it has.
-    let mut claim = kit.claim(vec![Want { workspace: "one".parse().unwrap(), runs: 2 }]);
+    drop(kit);
+    let store = open(&folder.data()).unwrap();
+    let want = vec![Want { workspace: "one".parse().unwrap(), runs: 2 }];
+    // After a start every claim reads its run first; this one gets no turn before it is dropped.
+    let turns = store.shared.readers.turns.acquire_many(4).await.unwrap();
+    let mut claim = store.claim(want.clone());
     std::future::poll_fn(|context| {
         assert!(claim.as_mut().poll(context).is_pending());
         std::task::Poll::Ready(())
     })
     .await;
-    assert!(kit.waiting().await.unwrap().is_empty());
-    drop(claim);
-    let claims = kit.claims("one", 9).await;
+    assert!(store.waiting().await.unwrap().is_empty());
+    drop((claim, turns));
+    let claims = store.claim(want).await.unwrap();
     assert!(claims.iter().map(|claim| &claim.run).eq([&first, &second]));
 }
 
@@ -344,6 +347,26 @@ async fn a_run_is_cancelled_or_claimed_but_never_both() {
     let runs = &store.counts().await.unwrap()[0].runs;
     assert_eq!(runs.values().sum::<u64>(), 50 * 40);
     assert!(runs.keys().all(|state| state.is_terminal()));
+}
+
+#[tokio::test]
+async fn a_cancel_that_is_taken_back_leaves_the_run_in_its_place() {
+    let folder = Folder::new();
+    let deployment = Kit::new(&folder).await.deployment;
+    let store = open(&folder.data()).unwrap();
+    let runs: Vec<_> = (0..3).map(|_| run_in("one", deployment)).collect();
+    store.accept(runs.iter().cloned().map(Kit::plain).collect()).await.unwrap();
+    let id = runs[0].id.clone();
+    let failed: Result<(), _> = store
+        .write(move |tx| {
+            settle::cancel(tx, &id, Timestamp(1), Outcome::Pending)?;
+            Err(Error::Full)
+        })
+        .await;
+    assert!(matches!(failed, Err(Error::Full)));
+    let want = vec![Want { workspace: "one".parse().unwrap(), runs: 9 }];
+    let claims = store.claim(want).await.unwrap();
+    assert!(claims.iter().map(|claim| &claim.run).eq(&runs));
 }
 
 #[tokio::test]
