@@ -27,6 +27,10 @@ use crate::{Options, Server, TokenDigest};
 /// Where the flow `monitoring/scan` is started.
 pub(super) const START: &str = "/api/v1/workspaces/media/flows/monitoring/scan/runs";
 
+/// The present stands still, at 2100-01-01T00:00:00.000001Z. It lies in the future because the engine's
+/// alarm is set by the system's clock: slots of a standing past would be due for ever.
+const NOW: Timestamp = Timestamp(4_102_444_800_000_001);
+
 /// Nothing takes so long unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -113,7 +117,7 @@ pub(super) fn bind(
 }
 
 async fn options(repo: &Repo, data: &std::path::Path) -> signalbox_engine::Options {
-    let clock = Arc::new(ManualClock::at(Timestamp(1_700_000_000_000_001)));
+    let clock = Arc::new(ManualClock::at(NOW));
     let store = SqliteStore::open(data, sqlite::Options { clock: clock.clone() }).unwrap();
     store.deploy(vec![deployment()], vec![]).await.unwrap();
     let location = signalbox_sync::Location::parse(repo.path().to_str().unwrap()).unwrap();
@@ -149,8 +153,8 @@ fn deployment() -> NewDeployment {
         removed: vec![],
         hint: "start".to_owned(),
         hint_to_live_ms: Some(1.5),
-        started_at: Timestamp(1_600_000_000_000_000),
-        ended_at: Timestamp(1_600_000_000_500_000),
+        started_at: NOW,
+        ended_at: NOW,
         pin: false,
     }
 }

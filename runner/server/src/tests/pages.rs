@@ -13,7 +13,7 @@ async fn the_overview_shows_everything_and_escapes_it() {
         "monitoring/scan",
         "queued",
         "SB0120",
-        "2024-01-01",
+        "2101-01-01",
         &*format!("href=\"runs/{id}\""),
         "href=\"style.css\"",
         "src=\"app.js\"",

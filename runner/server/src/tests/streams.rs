@@ -7,7 +7,7 @@ async fn what_happens_is_told_and_told_again_to_who_comes_back() {
     let head = read_until(&mut stream, "content-type").await;
     assert!(head.contains("text/event-stream"), "{head}");
     let id = server.start_run("{}").await;
-    let told = read_until(&mut stream, "data:").await;
+    let told = read_until(&mut stream, "data: {").await;
     assert!(told.contains(&id) && told.contains("\"state\":\"queued\""), "{told}");
     let seen: u64 = told
         .lines()
@@ -17,7 +17,7 @@ async fn what_happens_is_told_and_told_again_to_who_comes_back() {
     let back = Ask::new("GET", "/api/v1/events?topic=run");
     let back = back.header("Last-Event-ID", &(seen - 1).to_string());
     let mut stream = server.connect(back).await;
-    let again = read_until(&mut stream, "data:").await;
+    let again = read_until(&mut stream, "data: {").await;
     assert!(again.contains(&id) && !again.contains("reset"), "{again}");
 }
 
@@ -43,7 +43,7 @@ async fn a_followed_log_ends_with_its_run() {
         let cancel = format!("/api/v1/runs/{run}/cancel");
         assert_eq!(server.send(Ask::new("POST", &cancel)).await.status, 202);
     }
-    let end = read_until(&mut stream, "data:").await;
+    let end = read_until(&mut stream, "data: {").await;
     assert!(end.contains("event: end") && end.contains("cancelled"), "{end}");
     // The log of an ended run ends at once.
     let answer = server.get(&path).await;
