@@ -9,6 +9,9 @@ use signalbox_core::diagnostic::Diagnostic;
 use signalbox_core::inputs::Fault;
 use utoipa::ToSchema;
 
+/// The media type of every problem.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
 /// Seconds after which a client may try again what was too much.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
@@ -128,7 +131,7 @@ impl IntoResponse for Problem {
         };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         match status {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

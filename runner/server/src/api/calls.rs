@@ -8,7 +8,7 @@ use signalbox_store::contract::{CallDecision, CallFilter};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::{Cursor, Limit, List, Query, Since};
 use crate::view::call::CallJson;
 
@@ -21,6 +21,7 @@ pub(crate) struct CallQuery {
     #[param(value_type = Option<String>)]
     workspace: Option<WorkspaceName>,
     /// Allowed or refused.
+    #[param(inline)]
     decision: Option<Decision>,
     /// Made at or after (RFC 3339).
     #[param(value_type = Option<String>)]
@@ -46,7 +47,7 @@ enum Decision {
     get, path = "/api/v1/calls", tag = "calls", params(CallQuery),
     responses(
         (status = 200, description = "Decisions, refusals included", body = List<CallJson>),
-        (status = "4XX", description = "A bad request", body = ProblemBody),
+        (status = "4XX", description = "A bad request", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn calls(

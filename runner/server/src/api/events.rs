@@ -15,7 +15,7 @@ use tokio::sync::broadcast::error::RecvError;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::Query;
 use crate::sse::{Feed, event, stream};
 use crate::view::event::EventJson;
@@ -32,6 +32,7 @@ pub(crate) struct EventQuery {
     #[param(value_type = Option<String>)]
     run: Option<RunId>,
     /// Of one topic.
+    #[param(inline)]
     topic: Option<Topic>,
 }
 
@@ -76,7 +77,7 @@ impl EventQuery {
     ),
     responses(
         (status = 200, description = "Events", body = EventJson, content_type = "text/event-stream"),
-        (status = "4XX", description = "A bad request", body = ProblemBody),
+        (status = "4XX", description = "A bad request", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn events(

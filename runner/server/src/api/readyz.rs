@@ -5,14 +5,14 @@ use axum::http::StatusCode;
 use signalbox_core::codes::Code;
 
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 
 /// Whether the runner takes work.
 #[utoipa::path(
     get, path = "/readyz", tag = "runner", security(()),
     responses(
         (status = 200, description = "It does"),
-        (status = 503, description = "It is stopping", body = ProblemBody),
+        (status = 503, description = "It is stopping", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn readyz(State(app): State<App>) -> Result<StatusCode, Problem> {

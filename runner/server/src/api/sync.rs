@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::Body;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::Wait;
 use crate::view::deployment::OutcomeJson;
 
@@ -61,7 +61,7 @@ impl From<&SyncReport> for SyncJson {
     responses(
         (status = 200, description = "The outcome", body = SyncJson),
         (status = 202, description = "The runner will look; or it takes longer than `wait`"),
-        (status = "4XX", description = "A bad request", body = ProblemBody),
+        (status = "4XX", description = "A bad request", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn sync(

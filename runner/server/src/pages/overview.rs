@@ -72,7 +72,7 @@ fn workspace(live: &Live, name: &WorkspaceName) -> Markup {
                 @if let Some(text) = &spec.about.description { p { (shown(text)) } }
                 p.dim {
                     "live at " code title=(spec.revision) { (short(spec.revision.as_str())) }
-                    " since " (time(info.updated_at)) " · " (spec.flows.len()) " flows"
+                    " since " (time(info.updated_at)) " · " (count(spec.flows.len(), "flow"))
                 }
             }
             @if let Some(last) = last {
@@ -89,6 +89,10 @@ fn workspace(live: &Live, name: &WorkspaceName) -> Markup {
             }
         }
     }
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn short(revision: &str) -> &str {

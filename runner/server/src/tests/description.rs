@@ -20,6 +20,17 @@ fn every_operation_says_what_it_does_and_how_it_fails() {
     }
 }
 
+#[test]
+fn nothing_is_referred_to_that_is_not_there() {
+    let text = openapi();
+    let description: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let schemas = description["components"]["schemas"].as_object().unwrap();
+    let references = text.split("#/components/schemas/").skip(1);
+    for name in references.filter_map(|rest| rest.split('"').next()) {
+        assert!(schemas.contains_key(name), "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_documented_path_answers() {
     let server = Fixture::open().await;

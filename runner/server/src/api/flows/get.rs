@@ -7,7 +7,7 @@ use signalbox_core::codes::Code;
 
 use super::{nothing_live, parse};
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::Path;
 use crate::view::flow::FlowJson;
 
@@ -20,7 +20,7 @@ use crate::view::flow::FlowJson;
     ),
     responses(
         (status = 200, description = "The flow", body = FlowJson),
-        (status = "4XX", description = "There is no such flow", body = ProblemBody),
+        (status = "4XX", description = "There is no such flow", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn get_flow(

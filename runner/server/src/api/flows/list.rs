@@ -6,7 +6,7 @@ use signalbox_core::WorkspaceName;
 
 use super::nothing_live;
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::{List, Part, Path, Query};
 use crate::view::flow::FlowJson;
 
@@ -16,7 +16,7 @@ use crate::view::flow::FlowJson;
     params(("workspace" = String, Path, description = "The workspace's name"), Part),
     responses(
         (status = 200, description = "Flows", body = List<FlowJson>),
-        (status = "4XX", description = "There is no such workspace", body = ProblemBody),
+        (status = "4XX", description = "There is no such workspace", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn list_flows(

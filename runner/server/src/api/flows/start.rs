@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::{nothing_live, parse};
 use crate::app::App;
 use crate::body::Body;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::{Path, Query, Wait};
 use crate::view::run::RunJson;
 
@@ -22,8 +22,8 @@ use crate::view::run::RunJson;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StartRun {
-    /// The flow's inputs. Kept as text until `core` reads it, which refuses integers that do not
-    /// fit instead of rounding them.
+    /// The flow's inputs; nothing is rounded: integers that do not fit into 64 bits are refused.
+    // Kept as text until `core` reads it: the JSON reader here would make floats of them.
     #[schema(value_type = Option<Object>)]
     inputs: Option<Box<RawValue>>,
     /// The same key with the same inputs starts one run only, for seven days; 1 to 200 characters.
@@ -61,13 +61,13 @@ pub(crate) struct Started {
     responses(
         (status = 200, description = "It ended within `wait`: the whole run", body = RunJson),
         (status = 202, description = "It was accepted", body = Started),
-        (status = 404, description = "There is no such flow", body = ProblemBody),
+        (status = 404, description = "There is no such flow", body = ProblemBody, content_type = PROBLEM_JSON),
         (status = 409, description = "The key was used with other inputs, or nothing of the \
-            workspace is live", body = ProblemBody),
-        (status = 422, description = "The flow does not take these inputs", body = ProblemBody),
-        (status = 429, description = "The workspace's queue is full", body = ProblemBody),
+            workspace is live", body = ProblemBody, content_type = PROBLEM_JSON),
+        (status = 422, description = "The flow does not take these inputs", body = ProblemBody, content_type = PROBLEM_JSON),
+        (status = 429, description = "The workspace's queue is full", body = ProblemBody, content_type = PROBLEM_JSON),
         (status = 503, description = "The runner is stopping or its disk is full",
-            body = ProblemBody),
+            body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn start_run(

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use signalbox_core::RunId;
 
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::Path;
 
 /// Ask for the end of a run, and of the runs that it waits for.
@@ -14,8 +14,8 @@ use crate::query::Path;
     params(("run" = String, Path, description = "Its id")),
     responses(
         (status = 202, description = "It will end"),
-        (status = 404, description = "There is none with that id", body = ProblemBody),
-        (status = 409, description = "It has ended already", body = ProblemBody),
+        (status = 404, description = "There is none with that id", body = ProblemBody, content_type = PROBLEM_JSON),
+        (status = 409, description = "It has ended already", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn cancel_run(

@@ -5,7 +5,7 @@ use axum::extract::State;
 use signalbox_core::RunId;
 
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::Path;
 use crate::view::run::RunJson;
 
@@ -15,7 +15,7 @@ use crate::view::run::RunJson;
     params(("run" = String, Path, description = "Its id")),
     responses(
         (status = 200, description = "The run", body = RunJson),
-        (status = 404, description = "There is none with that id", body = ProblemBody),
+        (status = 404, description = "There is none with that id", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn get_run(

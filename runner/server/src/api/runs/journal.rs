@@ -6,7 +6,7 @@ use signalbox_core::RunId;
 use signalbox_core::value::DecodeError;
 
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::{List, Part, Path, Query};
 use crate::view::journal::EntryJson;
 
@@ -16,7 +16,7 @@ use crate::view::journal::EntryJson;
     params(("run" = String, Path, description = "Its id"), Part),
     responses(
         (status = 200, description = "Entries", body = List<EntryJson>),
-        (status = "4XX", description = "There is none with that id", body = ProblemBody),
+        (status = "4XX", description = "There is none with that id", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn get_journal(

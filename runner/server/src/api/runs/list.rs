@@ -8,7 +8,7 @@ use signalbox_core::{FlowName, WorkspaceName};
 use signalbox_store::contract::RunFilter;
 
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::{Cursor, Limit, List, Query, Since};
 use crate::view::run::RunJson;
 
@@ -43,7 +43,7 @@ pub(crate) struct RunQuery {
     responses(
         (status = 200, description = "Runs, without inputs, results and steps",
             body = List<RunJson>),
-        (status = "4XX", description = "A bad request", body = ProblemBody),
+        (status = "4XX", description = "A bad request", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn list_runs(

@@ -17,7 +17,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::api::events::last_event_id;
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::{Cursor, Limit, List, Part, Path, Query};
 use crate::sse::{Feed, event, stream};
 use crate::view::journal::LogLineJson;
@@ -46,7 +46,7 @@ pub(crate) struct LogQuery {
     responses(
         (status = 200, description = "Lines; with `follow` as `text/event-stream`",
             body = List<LogLineJson>),
-        (status = "4XX", description = "There is none with that id", body = ProblemBody),
+        (status = "4XX", description = "There is none with that id", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn get_logs(

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::api::flows::start::{Started, accepted};
 use crate::app::App;
 use crate::body::Body;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::Path;
 
 /// How to run again.
@@ -27,9 +27,9 @@ pub(crate) struct RerunRequest {
     params(("run" = String, Path, description = "Its id")),
     responses(
         (status = 202, description = "The new run was accepted", body = Started),
-        (status = 404, description = "There is none with that id", body = ProblemBody),
-        (status = 409, description = "It has not ended", body = ProblemBody),
-        (status = 422, description = "The flow no longer takes these inputs", body = ProblemBody),
+        (status = 404, description = "There is none with that id", body = ProblemBody, content_type = PROBLEM_JSON),
+        (status = 409, description = "It has not ended", body = ProblemBody, content_type = PROBLEM_JSON),
+        (status = 422, description = "The flow no longer takes these inputs", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn rerun_run(

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::{List, Part, Query};
 use crate::view::schedule::ScheduleJson;
 
@@ -13,7 +13,7 @@ use crate::view::schedule::ScheduleJson;
     get, path = "/api/v1/schedules", tag = "schedules", params(Part),
     responses(
         (status = 200, description = "Schedules", body = List<ScheduleJson>),
-        (status = "4XX", description = "A bad request", body = ProblemBody),
+        (status = "4XX", description = "A bad request", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn list_schedules(

@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::{Limit, List, Query};
 use crate::view::schedule::SlotJson;
 
@@ -24,7 +24,7 @@ pub(crate) struct NextQuery {
     get, path = "/api/v1/schedules/next", tag = "schedules", params(NextQuery),
     responses(
         (status = 200, description = "Slots; `next` is always null", body = List<SlotJson>),
-        (status = "4XX", description = "A bad request", body = ProblemBody),
+        (status = "4XX", description = "A bad request", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn next_slots(

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use signalbox_core::WorkspaceName;
 
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::Path;
 
 /// Forget a secret.
@@ -17,7 +17,7 @@ use crate::query::Path;
     ),
     responses(
         (status = 204, description = "It is forgotten"),
-        (status = 404, description = "It was not there", body = ProblemBody),
+        (status = 404, description = "It was not there", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn delete_secret(

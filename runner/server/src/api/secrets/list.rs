@@ -5,7 +5,7 @@ use axum::extract::State;
 use signalbox_core::WorkspaceName;
 
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::{List, Part, Path, Query};
 use crate::view::secret::SecretJson;
 
@@ -15,7 +15,7 @@ use crate::view::secret::SecretJson;
     params(("workspace" = String, Path, description = "The workspace's name"), Part),
     responses(
         (status = 200, description = "Names; values are never shown", body = List<SecretJson>),
-        (status = "4XX", description = "There is no such workspace", body = ProblemBody),
+        (status = "4XX", description = "There is no such workspace", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn list_secrets(

@@ -6,7 +6,7 @@ use signalbox_core::{DeploymentId, WorkspaceName};
 
 use super::known;
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::{Limit, List, Part, Path, Query};
 use crate::view::deployment::OutcomeJson;
 
@@ -16,7 +16,7 @@ use crate::view::deployment::OutcomeJson;
     params(("workspace" = String, Path, description = "Its name"), Part),
     responses(
         (status = 200, description = "Deployments", body = List<OutcomeJson>),
-        (status = "4XX", description = "A bad request", body = ProblemBody),
+        (status = "4XX", description = "A bad request", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn list_deployments(

@@ -7,7 +7,7 @@ use signalbox_core::WorkspaceName;
 
 use super::{tagged, unknown};
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::Path;
 use crate::view::workspace::WorkspaceJson;
 
@@ -18,7 +18,7 @@ use crate::view::workspace::WorkspaceJson;
     responses(
         (status = 200, description = "The workspace; with `ETag`", body = WorkspaceJson),
         (status = 304, description = "The same as `If-None-Match` names"),
-        (status = 404, description = "There is none of that name", body = ProblemBody),
+        (status = 404, description = "There is none of that name", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn get_workspace(

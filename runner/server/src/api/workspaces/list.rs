@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::tagged;
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::{List, Part, Query};
 use crate::view::workspace::{WorkspaceJson, names};
 
@@ -16,7 +16,7 @@ use crate::view::workspace::{WorkspaceJson, names};
     responses(
         (status = 200, description = "Workspaces; with `ETag`", body = List<WorkspaceJson>),
         (status = 304, description = "The same as `If-None-Match` names"),
-        (status = "4XX", description = "A bad request", body = ProblemBody),
+        (status = "4XX", description = "A bad request", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn list_workspaces(

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::known;
 use crate::app::App;
 use crate::body::Body;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::Path;
 use crate::view::deployment::OutcomeJson;
 
@@ -28,7 +28,7 @@ pub(crate) struct RollbackRequest {
     params(("workspace" = String, Path, description = "Its name")),
     responses(
         (status = 200, description = "What became of it: it can be rejected", body = OutcomeJson),
-        (status = "4XX", description = "There is nothing to go back to", body = ProblemBody),
+        (status = "4XX", description = "There is nothing to go back to", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn rollback(

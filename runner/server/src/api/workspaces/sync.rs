@@ -10,7 +10,7 @@ use super::known;
 use crate::api::sync::{SyncJson, SyncRequest, look};
 use crate::app::App;
 use crate::body::Body;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::Path;
 
 /// Look at the source now, and answer what became of one workspace.
@@ -24,7 +24,7 @@ use crate::query::Path;
     responses(
         (status = 200, description = "The outcome of this workspace alone", body = SyncJson),
         (status = 202, description = "The runner will look; or it takes longer than `wait`"),
-        (status = "4XX", description = "A bad request", body = ProblemBody),
+        (status = "4XX", description = "A bad request", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn sync_workspace(

@@ -6,7 +6,7 @@ use signalbox_core::WorkspaceName;
 
 use super::known;
 use crate::app::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::query::Path;
 
 /// Let a pinned workspace follow the source again.
@@ -15,7 +15,7 @@ use crate::query::Path;
     params(("workspace" = String, Path, description = "Its name")),
     responses(
         (status = 204, description = "It does"),
-        (status = "4XX", description = "There is none of that name", body = ProblemBody),
+        (status = "4XX", description = "There is none of that name", body = ProblemBody, content_type = PROBLEM_JSON),
     ),
 )]
 pub(crate) async fn unpin(
