@@ -259,7 +259,9 @@ impl Draft {
             let of = found.calls.into_iter().map(|call| literal_call(call, &script.file));
             calls.entry(found.name).or_default().extend(of);
         }
-        for script in waiting.into_values() {
+        // A check that was lost says so at the script it was at; what came behind is not at fault.
+        let lost = self.faults.iter().any(|fault| fault.code == Code::CheckLost);
+        for script in waiting.into_values().filter(|_| !lost) {
             let place = Place::at(script.file.clone(), script.origin.0, script.origin.1, 1);
             let message = "the code was not checked";
             self.faults.push(Diagnostic::error(Code::CheckLost, place, message));
