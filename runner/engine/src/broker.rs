@@ -11,11 +11,11 @@ use signalbox_core::codes::Code;
 use signalbox_core::ids::{FlowRef, ServiceName};
 use signalbox_core::journal::{Failure, cut};
 use signalbox_core::run::{NewRun, Trigger};
-use signalbox_core::{Digest, value};
+use signalbox_core::{Digest, RunId, value};
 use signalbox_store::contract::{CallDecision, CallRecord, NewCall};
 
+use crate::border::{MAX_VALUE, check_value};
 use crate::live::Live;
-use crate::shared::Shared;
 
 /// Most bytes of a target in a record.
 const MAX_TARGET: usize = 300;
@@ -31,18 +31,26 @@ type Allowed = (NewCall, Option<Timestamp>);
 /// A refused call, as recorded, and what its caller gets.
 type Denied = (CallRecord, Failure);
 
+/// What a run asks of the broker.
+pub(crate) struct Asked<'a> {
+    /// What it named.
+    pub(crate) target: String,
+    /// The inputs, in canonical bytes.
+    pub(crate) inputs: &'a [u8],
+    /// Whether it waits for the result.
+    pub(crate) wait: bool,
+}
+
 impl Broker {
-    /// Decides a call. The caller is whoever has the run, never what a field says.
+    /// Decides a call; if it is allowed, the called run has the given id. The caller is whoever has the run, never what a field says.
     pub(crate) fn decide(
         &self,
-        shared: &Shared,
+        live: &Live,
+        (id, now): (RunId, Timestamp),
         caller: &NewRun,
-        target: String,
-        inputs: &[u8],
-        wait: bool,
+        asked: Asked<'_>,
     ) -> Result<Allowed, Denied> {
-        let live = shared.live.load();
-        let now = shared.clock.now();
+        let Asked { target, inputs, wait } = asked;
         let record = CallRecord {
             at: now,
             decision: CallDecision::Refused,
@@ -54,7 +62,7 @@ impl Broker {
             service: None,
             inputs: Digest::of(inputs),
         };
-        let call = Call { live: &live, caller, target, inputs };
+        let call = Call { live, caller, target, inputs };
         let (permit, inputs) =
             call.check(&record).map_err(|refusal| deny(record.clone(), refusal))?;
         let record = describe(record, &permit);
@@ -71,7 +79,7 @@ impl Broker {
         }
         let until = permit.export.and_then(|(_, export)| export.timeout);
         let until = until.filter(|_| wait).map(|timeout| now.plus(timeout));
-        let call = call.accepted(shared, permit, record.clone(), inputs, wait);
+        let call = call.accepted(id, permit, record.clone(), inputs, wait);
         call.map(|call| (call, until)).map_err(|failure| (record, failure))
     }
 
@@ -123,14 +131,14 @@ impl<'a> Call<'a> {
             unfit(format!("`{}` does not take these inputs: {}", permit.callee, all.join("; ")))
         })?;
         let complete = value::encode(&complete);
-        crate::effects::check_value(&complete, 1 << 20, "the inputs of a call")
+        check_value(&complete, MAX_VALUE, "the inputs of a call")
             .map_err(|failure| unfit(failure.message))?;
         Ok((permit, complete))
     }
 
     fn accepted(
         &self,
-        shared: &Shared,
+        id: RunId,
         permit: Permit<'_>,
         record: CallRecord,
         inputs: Vec<u8>,
@@ -142,7 +150,6 @@ impl<'a> Call<'a> {
         };
         let mut chain = self.caller.chain.clone();
         chain.push(record.caller.clone());
-        let id = shared.new_id(record.at).map_err(|error| internal(error.to_string()))?;
         let trigger = Trigger::Call {
             caller: record.caller.clone(),
             run: self.caller.id.clone(),

@@ -8,8 +8,8 @@ use signalbox_core::check::{CheckRequest, Facts};
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Diagnostic, Place};
 
-use crate::cells::{Process, Recipe, Spawner, Wire};
 use crate::options::Error;
+use crate::process::{Process, Recipe, Spawner, Wire};
 
 /// Longest time of one check, whatever its size. The largest workspace takes a fraction of it.
 const DEADLINE: Duration = Duration::from_secs(20);

@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
-use signalbox_core::ids::FlowRef;
 use signalbox_core::run::Trigger;
-use signalbox_core::{DeploymentId, RunId, Value, WorkspaceName};
+use signalbox_core::{DeploymentId, RunId, WorkspaceName};
 use signalbox_store::Store;
 use signalbox_store::contract::Deployment;
 use signalbox_sync::hints::HintKind;
 
-use crate::deployer::{self, Outcome, SyncReport};
-use crate::dispatcher;
 use crate::events::Subscription;
 use crate::live::Live;
 use crate::options::{Error, Options};
+use crate::outcome::{Outcome, SyncReport};
+use crate::runs::{StartRequest, Started};
+use crate::scheduler::{NextSlot, ScheduleView};
 use crate::shared::Shared;
-use crate::{scheduler, waits};
+use crate::{deployer, dispatcher, expiry, scheduler};
 
 /// A running engine: whoever has it decides when it stops.
 #[derive(Debug)]
@@ -31,12 +31,13 @@ impl Engine {
     /// Starts everything: loads what is live, queues what was under way, and begins to look at the
     /// source. The engine takes work when this returns; the first sync may still be under way.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let (shared, inbox) = Shared::open(options).await?;
+        let live = deployer::load(options.store.as_ref()).await?;
+        let (shared, inbox) = Shared::open(options, live)?;
         let handle = Handle { shared: Arc::clone(&shared) };
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(dispatcher::run(Arc::clone(&shared), inbox));
         tasks.spawn(scheduler::run(Arc::clone(&shared)));
-        tasks.spawn(waits::run(Arc::clone(&shared)));
+        tasks.spawn(expiry::run(Arc::clone(&shared)));
         tasks.spawn(deployer::run(Arc::clone(&shared)));
         Ok(Self { handle, tasks })
     }
@@ -60,56 +61,6 @@ impl Engine {
 #[derive(Debug, Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
-}
-
-/// A run that somebody asks for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StartRequest {
-    /// The flow.
-    pub flow: FlowRef,
-    /// Its inputs, a map.
-    pub inputs: Value,
-    /// The same key with the same inputs starts one run only.
-    pub idempotency_key: Option<String>,
-}
-
-/// What a [`StartRequest`] came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Started {
-    /// The run.
-    pub run: RunId,
-    /// Whether it was started before, under the same key.
-    pub known: bool,
-}
-
-/// A schedule of a live flow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScheduleView {
-    /// The flow.
-    pub flow: FlowRef,
-    /// The schedule's identity in it.
-    pub id: String,
-    /// The expression.
-    pub cron: String,
-    /// Its zone.
-    pub timezone: String,
-    /// The expression in words.
-    pub description: String,
-    /// The last slot that fired, or since when it counts.
-    pub last: Option<Timestamp>,
-    /// The next slot.
-    pub next: Option<Timestamp>,
-}
-
-/// A slot that will fire.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NextSlot {
-    /// When.
-    pub at: Timestamp,
-    /// The flow.
-    pub flow: FlowRef,
-    /// The schedule's identity in it.
-    pub schedule: String,
 }
 
 impl Handle {

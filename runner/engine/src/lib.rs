@@ -6,25 +6,36 @@
 //! effects its scripts ask for and records them. Everybody outside speaks to the [`Handle`].
 
 mod alarm;
+mod border;
 mod broker;
 mod cells;
 mod checker;
 mod deployer;
+mod desk;
 mod dispatcher;
 mod effects;
+mod egress;
 mod events;
+mod expiry;
 mod handle;
+mod link;
 mod live;
 mod options;
+mod outcome;
+mod process;
 mod recorder;
 mod revisions;
+mod runs;
 mod scheduler;
 mod secrets;
 mod shared;
 mod waits;
 
-pub use deployer::{Outcome, SyncReport, validate};
+pub use deployer::validate;
 pub use events::{Event, EventKind, Subscription};
-pub use handle::{Engine, Handle, NextSlot, ScheduleView, StartRequest, Started};
+pub use handle::{Engine, Handle};
 pub use live::{Live, LiveInfo};
 pub use options::{Error, Options, Refused};
+pub use outcome::{Outcome, SyncReport};
+pub use runs::{StartRequest, Started};
+pub use scheduler::{NextSlot, ScheduleView};

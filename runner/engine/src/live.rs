@@ -8,7 +8,7 @@ use signalbox_core::clock::Timestamp;
 use signalbox_core::diagnostic::Diagnostic;
 use signalbox_core::{DeploymentId, Revision, WorkspaceName};
 
-use crate::deployer::Outcome;
+use crate::outcome::Outcome;
 
 /// Everything that is live, and what the last look at the source said.
 #[derive(Debug, Clone, Default)]

@@ -10,8 +10,8 @@ use signalbox_store::contract::{Answer, Internal, InternalEffect, Write, Written
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::cells::{Command, Ticket};
 use crate::events::EventKind;
+use crate::link::{Command, Ticket};
 use crate::shared::Shared;
 
 /// Jobs that may wait: far more than a cell's runs can have under way at once.

@@ -7,7 +7,7 @@ use signalbox_core::DeploymentId;
 use signalbox_core::catalog::Workspace;
 use signalbox_store::Store;
 
-use crate::deployer::Loaded;
+use crate::live::Live;
 use crate::options::Error;
 
 /// Deployments that are kept in memory besides the live ones.
@@ -54,9 +54,9 @@ pub(crate) struct Revisions {
 }
 
 impl Revisions {
-    pub(crate) fn new(store: Arc<dyn Store>, loaded: &Loaded) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, live: &Live) -> Self {
         let revisions = Self { store, known: Mutex::default() };
-        for (spec, info) in loaded.live.catalog.workspaces.values().zip(loaded.live.info.values()) {
+        for (spec, info) in live.catalog.workspaces.values().zip(live.info.values()) {
             revisions.insert(info.deployment, Arc::clone(spec));
         }
         revisions

@@ -18,7 +18,6 @@ use signalbox_core::schedule::{Schedule, Timetable};
 use signalbox_store::contract::{ScheduleKey, Slot};
 
 use crate::alarm::Alarm;
-use crate::handle::{NextSlot, ScheduleView};
 use crate::live::Live;
 use crate::options::Error;
 use crate::shared::Shared;
@@ -200,6 +199,36 @@ fn schedules(live: &Live) -> impl Iterator<Item = (FlowRef, &Schedule)> {
             })
         })
     })
+}
+
+/// A schedule of a live flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleView {
+    /// The flow.
+    pub flow: FlowRef,
+    /// The schedule's identity in it.
+    pub id: String,
+    /// The expression.
+    pub cron: String,
+    /// Its zone.
+    pub timezone: String,
+    /// The expression in words.
+    pub description: String,
+    /// The last slot that fired, or since when it counts.
+    pub last: Option<Timestamp>,
+    /// The next slot.
+    pub next: Option<Timestamp>,
+}
+
+/// A slot that will fire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextSlot {
+    /// When.
+    pub at: Timestamp,
+    /// The flow.
+    pub flow: FlowRef,
+    /// The schedule's identity in it.
+    pub schedule: String,
 }
 
 /// Every schedule of live flows.

@@ -8,7 +8,7 @@ use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::{Chunk, Entry, Key, Outcome};
 use signalbox_core::{Digest, RunId};
 
-use super::{Assignment, Ticket};
+use crate::link::{Assignment, Ticket};
 use crate::recorder::RunRef;
 
 /// Cheap entries become durable at the latest after this: DESIGN §6.1.

@@ -4,23 +4,17 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use signalbox_cell::protocol::{About, FromCell, Start, ToCell};
-use signalbox_core::codes::Code;
-use signalbox_core::journal::{Chunk, Entry, Failure, Outcome};
-use signalbox_core::run::{Ending, Reason, RunError, State, Trigger};
+use signalbox_cell::protocol::{FromCell, ToCell};
 use signalbox_core::{RunId, WorkspaceName};
-use signalbox_store::contract::Write;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::active::{Active, Phase, Stop};
-use super::process::{Ended, Recipe};
+use super::active::{Active, KILL_AFTER, Phase, Stop};
+use super::leave::leftover;
 use super::programs::Programs;
-use super::wire::Wire;
-use super::{Assignment, CellId, Command, Link, Process};
-use crate::dispatcher::Message;
-use crate::options::Error;
-use crate::recorder::{self, Job, Jobs, Then};
+use crate::link::{CellId, Command, Link, Message};
+use crate::process::{Process, Recipe, Wire};
+use crate::recorder::{self, Jobs};
 use crate::shared::Shared;
 
 /// Commands that may wait: more than a cell's runs can have under way.
@@ -33,8 +27,6 @@ const MAX_RUNS: u64 = 20_000;
 const READY_WITHIN: Duration = Duration::from_secs(10);
 /// A run that takes longer does not keep others waiting in the cell's socket.
 const RECALL_AFTER: Duration = Duration::from_millis(5);
-/// Most bytes of journal in one frame, well below the largest frame.
-const JOURNAL_FRAME: usize = 1 << 20;
 
 /// Starts a cell and its driver. Everything that happens is told to the dispatcher.
 pub(crate) fn spawn(
@@ -65,21 +57,9 @@ pub(crate) fn spawn(
     link
 }
 
-/// Everything that was assigned and not looked at.
-async fn leftover(mut inbox: mpsc::Receiver<Command>) -> Vec<Assignment> {
-    inbox.close();
-    let mut assignments = Vec::new();
-    while let Some(command) = inbox.recv().await {
-        if let Command::Assign(more) = command {
-            assignments.extend(more);
-        }
-    }
-    assignments
-}
-
 /// Why a driver is done with its cell.
 #[derive(Debug)]
-enum Exit {
+pub(super) enum Exit {
     /// There was no work, it has worked enough, or the engine stops.
     Done,
     /// The cell ended, or was killed.
@@ -92,27 +72,27 @@ enum Exit {
 #[derive(Debug)]
 pub(crate) struct Driver {
     pub(super) shared: Arc<Shared>,
-    id: CellId,
-    workspace: WorkspaceName,
+    pub(super) id: CellId,
+    pub(super) workspace: WorkspaceName,
     pub(super) wire: Wire,
-    process: Process,
+    pub(super) process: Process,
     pub(super) commands: mpsc::Sender<Command>,
-    inbox: mpsc::Receiver<Command>,
+    pub(super) inbox: mpsc::Receiver<Command>,
     pub(super) jobs: Jobs,
-    recorder: JoinHandle<()>,
-    programs: Programs,
+    pub(super) recorder: JoinHandle<()>,
+    pub(super) programs: Programs,
     pub(super) runs: HashMap<u32, Active>,
     /// Runs in the order in which the cell evaluates them; the first is evaluated.
     pub(super) order: VecDeque<u32>,
-    next: u32,
+    pub(super) next: u32,
     pub(super) effects: u32,
-    total: u64,
+    pub(super) total: u64,
     pub(super) isolation: Option<u8>,
-    recalled: bool,
-    retired: bool,
-    stopping: Option<Instant>,
+    pub(super) recalled: bool,
+    pub(super) retired: bool,
+    pub(super) stopping: Option<Instant>,
     /// Since when there has been nothing to do.
-    idle: Instant,
+    pub(super) idle: Instant,
 }
 
 impl Driver {
@@ -208,7 +188,7 @@ impl Driver {
         }
         let Some(head) = self.runs.get_mut(&number) else { return false };
         if let Phase::Stopping { since, .. } = head.phase {
-            return now < since + super::active::KILL_AFTER;
+            return now < since + KILL_AFTER;
         }
         if head.deadline().is_some_and(|at| at <= now) {
             self.stop(number, Stop::TimedOut);
@@ -221,36 +201,6 @@ impl Driver {
             self.recall();
         }
         true
-    }
-
-    /// Asks a run to stop, for the first reason that comes up.
-    pub(super) fn stop(&mut self, number: u32, why: Stop) {
-        let Some(active) = self.runs.get_mut(&number) else { return };
-        if let Phase::Stopping { why: before, .. } = &mut active.phase {
-            // A run that is being suspended can still be cancelled, or lose its claim.
-            if *before == Stop::Suspend {
-                *before = why;
-            }
-            return;
-        }
-        if let Phase::InEffect(pending) = &active.phase
-            && why == Stop::Suspend
-        {
-            active.suspend = Some((pending.key.clone(), pending.until));
-        }
-        if let Some(performing) = active.performing.take() {
-            performing.abort();
-        }
-        active.phase = Phase::Stopping { why, since: Instant::now() };
-        self.push(&ToCell::Unwind { run: number });
-    }
-
-    /// Asks for the runs back that have not begun.
-    pub(super) fn recall(&mut self) {
-        if self.order.len() > 1 && !self.recalled {
-            self.recalled = true;
-            self.push(&ToCell::Recall);
-        }
     }
 
     /// Puts a frame in line whose size is known to be small.
@@ -286,66 +236,6 @@ impl Driver {
         Ok(())
     }
 
-    /// Sends a run to the cell, with whatever it needs first.
-    async fn assign(&mut self, assignment: Assignment) {
-        self.next += 1;
-        let number = self.next;
-        match self.frames_of(number, &assignment).await {
-            Ok((frames, journal)) => {
-                let link = Link { cell: self.id, commands: self.commands.clone() };
-                let active = Active::new(assignment, &journal);
-                self.shared.link(active.id().clone(), link);
-                self.runs.insert(number, active);
-                self.order.push_back(number);
-                let too_large = frames.iter().any(|frame| self.wire.push(frame).is_err());
-                if too_large {
-                    let error =
-                        RunError::plain(Code::LimitExceeded, "the flow does not fit a frame");
-                    self.give_up(number, Ending::Failed(Reason::LimitExceeded, error)).await;
-                }
-            }
-            Err(error) => {
-                tracing::error!(run = %assignment.claim.run.id, %error, "cannot prepare a run");
-                let error =
-                    RunError::plain(Code::Internal, format!("cannot prepare the run: {error}"));
-                self.runs.insert(number, Active::new(assignment, &[]));
-                self.order.push_back(number);
-                self.give_up(number, Ending::Failed(Reason::ScriptError, error)).await;
-            }
-        }
-    }
-
-    async fn frames_of(
-        &mut self,
-        number: u32,
-        assignment: &Assignment,
-    ) -> Result<(Vec<ToCell>, Vec<Entry>), Error> {
-        let store = Arc::clone(&self.shared.store);
-        let (program, mut frames) = self.programs.prepare(assignment, store.as_ref()).await?;
-        let claim = &assignment.claim;
-        let journal = match claim.next_chunk {
-            0 | 1 => Vec::new(),
-            _ => store.journal(&claim.run.id).await?,
-        };
-        let entries = u32::try_from(journal.len()).unwrap_or(u32::MAX);
-        frames.extend(in_frames(number, &journal));
-        let mut seed = [0; 8];
-        getrandom::fill(&mut seed).map_err(|error| Error::Host {
-            what: "draw random bytes".to_owned(),
-            source: std::io::Error::other(error.to_string()),
-        })?;
-        frames.push(ToCell::Start(Box::new(Start {
-            run: number,
-            program,
-            inputs: claim.run.inputs.clone(),
-            about: about(assignment),
-            marker_key: self.shared.secrets.marker_key(&claim.run.id),
-            seed: u64::from_le_bytes(seed),
-            journal: entries,
-        })));
-        Ok((frames, journal))
-    }
-
     fn cancel(&mut self, run: &RunId) {
         let first = self.order.front().copied();
         let found = self.runs.iter_mut().find(|(_, active)| active.id() == run);
@@ -364,111 +254,6 @@ impl Driver {
         if self.runs.contains_key(&number) {
             self.stop(number, Stop::Fenced);
         }
-    }
-
-    // --- the life of a run ---
-
-    /// The first run in line is the one that the cell evaluates.
-    pub(super) fn begin_head(&mut self) {
-        if self.isolation.is_none() {
-            return;
-        }
-        let Some(head) = self.order.front().and_then(|run| self.runs.get_mut(run)) else { return };
-        if head.began.is_none() {
-            head.began = Some((Instant::now(), self.shared.clock.now()));
-            if head.phase == Phase::Sent {
-                head.phase = Phase::Evaluating;
-            }
-            if let (true, Some(number)) = (head.cancelled, self.order.front().copied()) {
-                self.stop(number, Stop::Cancel);
-            }
-        }
-    }
-
-    /// Puts what a run has buffered on its way to the store.
-    pub(super) async fn flush(&mut self, number: u32) {
-        self.append(number, Then::Nothing).await;
-    }
-
-    /// Appends what is buffered. Answers whether there was anything.
-    pub(super) async fn append(&mut self, number: u32, then: Then) -> bool {
-        let now = self.shared.clock.now();
-        let Some(active) = self.runs.get_mut(&number) else { return false };
-        let Some((chunk_number, chunk)) = active.take(false) else { return false };
-        let write = Write::Append {
-            run: active.id().clone(),
-            epoch: active.epoch(),
-            number: chunk_number,
-            started_at: active.started_at(now),
-            chunk,
-            internal: None,
-        };
-        let of = Arc::clone(&active.of);
-        self.record(Job { of, write, then }).await;
-        true
-    }
-
-    pub(super) async fn record(&self, job: Job) {
-        if self.jobs.send(job).await.is_err() {
-            tracing::error!("the recorder of a cell is gone");
-        }
-    }
-
-    /// Ends a run and forgets it.
-    pub(super) async fn end(&mut self, number: u32, chunk: Chunk, ending: Ending) {
-        let now = self.shared.clock.now();
-        let Some(mut active) = self.forget(number) else { return };
-        active.buffer(chunk);
-        let state = ending.state();
-        let (chunk_number, chunk) = active.take(true).unwrap_or_default();
-        let write = Write::End {
-            run: active.id().clone(),
-            epoch: active.epoch(),
-            number: chunk_number,
-            started_at: active.started_at(now),
-            chunk,
-            answer: answer_of(&ending),
-            ending,
-            ended_at: now,
-            isolation: self.isolation.unwrap_or(0),
-        };
-        let of = Arc::clone(&active.of);
-        self.record(Job { of, write, then: Then::State(state) }).await;
-    }
-
-    /// Ends a run that the cell has or will have without asking the cell. What it says of the run
-    /// later is ignored; a cell with such a run is not used for more.
-    async fn give_up(&mut self, number: u32, ending: Ending) {
-        self.end(number, Chunk::default(), ending).await;
-        self.retired = true;
-        let retired = Message::Retired { cell: self.id, workspace: self.workspace.clone() };
-        drop(self.shared.dispatcher.send(retired).await);
-    }
-
-    /// Gives a run back to the queue.
-    pub(super) async fn release(&mut self, number: u32, cell_lost: bool) {
-        let Some(active) = self.forget(number) else { return };
-        let write = Write::Release {
-            run: active.id().clone(),
-            epoch: active.epoch(),
-            cell_lost,
-            active_us: active.active_us(),
-        };
-        let of = Arc::clone(&active.of);
-        self.record(Job { of, write, then: Then::State(State::Queued) }).await;
-    }
-
-    /// Takes a run out of the cell's hands.
-    pub(super) fn forget(&mut self, number: u32) -> Option<Active> {
-        let mut active = self.runs.remove(&number)?;
-        if let Some(performing) = active.performing.take() {
-            performing.abort();
-        }
-        self.order.retain(|other| *other != number);
-        self.shared.unlink(active.id());
-        self.idle = Instant::now();
-        self.recalled &= self.order.len() > 1;
-        Some(active)
     }
 
     // --- frames ---
@@ -506,169 +291,5 @@ impl Driver {
         }
         let finished = Message::Finished { cell, workspace, runs, evaluated };
         drop(self.shared.dispatcher.send(finished).await);
-    }
-
-    /// Gives runs back to the dispatcher that the cell has not begun.
-    pub(super) async fn returned(&mut self, numbers: Vec<u32>) {
-        let mut assignments = Vec::new();
-        for number in numbers {
-            if self.runs.get(&number).is_some_and(|active| active.cancelled) {
-                self.end(number, Chunk::default(), Ending::Cancelled).await;
-            } else {
-                assignments.extend(self.forget(number).map(|active| active.assignment));
-            }
-        }
-        self.recalled = false;
-        let (cell, workspace) = (self.id, self.workspace.clone());
-        drop(self.shared.dispatcher.send(Message::Returned { cell, workspace, assignments }).await);
-    }
-
-    // --- the end ---
-
-    async fn leave(mut self, exit: Exit) {
-        if let Exit::Hostile(fault) = &exit {
-            tracing::warn!(workspace = %self.workspace, fault, "a cell broke the protocol and is killed");
-        }
-        let ended = self.process.reap().await;
-        let mut back = self.settle(&ended).await;
-        let Self { shared, id, workspace, inbox, jobs, recorder, .. } = self;
-        back.extend(leftover(inbox).await);
-        // Only when everything is recorded is the cell gone: whoever closes the store waits for it.
-        drop(jobs);
-        if let Err(error) = recorder.await {
-            tracing::error!(%error, "the recorder of a cell failed");
-        }
-        let gone = Message::Gone { cell: id, workspace, leftover: back, failed: false };
-        drop(shared.dispatcher.send(gone).await);
-    }
-
-    /// Settles the runs that a lost cell had. Answers those to be evaluated elsewhere.
-    async fn settle(&mut self, ended: &Ended) -> Vec<Assignment> {
-        let numbers: Vec<_> = self.order.iter().copied().collect();
-        let head = self.order.front().and_then(|run| self.runs.get(run));
-        let known = numbers.len() == 1 || head.is_some_and(|head| head.seen);
-        let mut back = Vec::new();
-        for (at, number) in numbers.into_iter().enumerate() {
-            let Some(active) = self.runs.get(&number) else { continue };
-            if let Phase::Stopping { why, .. } = active.phase {
-                self.stopped(number, why).await;
-            } else if at == 0 && known && active.began.is_some() {
-                self.lost(number, ended).await;
-            } else if active.cancelled {
-                self.end(number, Chunk::default(), Ending::Cancelled).await;
-            } else if let Some(active) = self.forget(number) {
-                let suspect = active.assignment.suspect || !known;
-                back.push(Assignment { suspect, ..active.assignment });
-            }
-        }
-        back
-    }
-
-    /// The run whose cell died. The second time it fails: it would go on for ever.
-    async fn lost(&mut self, number: u32, ended: &Ended) {
-        let Some(active) = self.runs.get(&number) else { return };
-        tracing::warn!(run = %active.id(), ?ended, "the cell of a run died");
-        if active.assignment.claim.lost_cells == 0 {
-            return self.release(number, true).await;
-        }
-        let ending = if ended.is_abort() {
-            let message = "its cell ran out of memory or stack, twice";
-            let error = RunError::plain(Code::LimitExceeded, message);
-            Ending::Failed(Reason::LimitExceeded, error)
-        } else {
-            let message = format!("its cell died, twice: {ended}");
-            Ending::Failed(Reason::CellLost, RunError::plain(Code::CellLost, message))
-        };
-        self.end(number, Chunk::default(), ending).await;
-    }
-
-    /// A run that stopped as it was asked to.
-    pub(super) async fn stopped(&mut self, number: u32, why: Stop) {
-        let failed =
-            |reason, code, message: &str| Ending::Failed(reason, RunError::plain(code, message));
-        match why {
-            Stop::Suspend => self.suspend(number).await,
-            Stop::Shutdown => self.release(number, false).await,
-            Stop::Fenced => drop(self.forget(number)),
-            Stop::Cancel => self.end(number, Chunk::default(), Ending::Cancelled).await,
-            Stop::TimedOut => {
-                let ending =
-                    failed(Reason::TimedOut, Code::RunTimedOut, "it took longer than it may");
-                self.end(number, Chunk::default(), ending).await;
-            }
-            Stop::JournalFull => {
-                let message = "its journal is full: at most 10,000 effects and 64 MiB";
-                let ending = failed(Reason::LimitExceeded, Code::LimitExceeded, message);
-                self.end(number, Chunk::default(), ending).await;
-            }
-        }
-    }
-
-    /// A run that waits for a call holds nothing from now on.
-    async fn suspend(&mut self, number: u32) {
-        let Some(active) = self.forget(number) else { return };
-        let Some((waits_for, until)) = active.suspend.clone() else { return };
-        let write = Write::Suspend {
-            run: active.id().clone(),
-            epoch: active.epoch(),
-            waits_for,
-            until,
-            active_us: active.active_us(),
-        };
-        let of = Arc::clone(&active.of);
-        self.record(Job { of, write, then: Then::State(State::Suspended) }).await;
-    }
-}
-
-/// What a caller that waits for the run gets.
-fn answer_of(ending: &Ending) -> Outcome {
-    match ending {
-        Ending::Succeeded(result) => Outcome::Done(result.clone()),
-        Ending::Failed(_, error) => Outcome::Failed(Failure::permanent(
-            Code::CallFailed,
-            format!("the called run failed: {} {}", error.code, error.message),
-        )),
-        Ending::Cancelled | Ending::Skipped(_) => {
-            Outcome::Failed(Failure::permanent(Code::Cancelled, "the called run was cancelled"))
-        }
-    }
-}
-
-/// A journal in frames that are well below the largest.
-fn in_frames(run: u32, journal: &[Entry]) -> Vec<ToCell> {
-    let mut frames = Vec::new();
-    let mut part = Vec::new();
-    let mut bytes = 0;
-    for entry in journal {
-        part.push(entry.clone());
-        bytes += super::active::size(entry);
-        if bytes >= JOURNAL_FRAME {
-            bytes = 0;
-            frames.push(ToCell::Journal { run, entries: std::mem::take(&mut part) });
-        }
-    }
-    if !part.is_empty() {
-        frames.push(ToCell::Journal { run, entries: part });
-    }
-    frames
-}
-
-/// What a run is told of itself.
-fn about(assignment: &Assignment) -> About {
-    let Assignment { claim, pinned, .. } = assignment;
-    let (slot, caller) = match &claim.run.trigger {
-        Trigger::Schedule { slot, .. } => (Some(slot.0), None),
-        Trigger::Call { caller, .. } => (None, Some(caller.to_string())),
-        Trigger::Api | Trigger::Retry { .. } => (None, None),
-    };
-    About {
-        id: claim.run.id.clone(),
-        flow: claim.run.flow.to_string(),
-        workspace: claim.run.workspace.to_string(),
-        revision: pinned.spec.revision.to_string(),
-        attempt: claim.attempt,
-        trigger: claim.run.trigger.kind().to_owned(),
-        slot,
-        caller,
     }
 }

@@ -5,79 +5,11 @@
 //! for ends the cell, and every effect is checked against the run and its grants.
 
 mod active;
+mod assign;
 mod driver;
-mod process;
+mod leave;
+mod life;
 mod programs;
 mod requests;
-mod wire;
-
-use std::sync::Arc;
-
-use signalbox_core::RunId;
-use signalbox_core::journal::{Key, Outcome};
-use signalbox_store::contract::Claim;
-use tokio::sync::mpsc;
-
-use crate::revisions::Pinned;
 
 pub(crate) use driver::spawn;
-pub(crate) use process::{Process, Recipe, Spawner};
-pub(crate) use wire::Wire;
-
-/// The runner's number for a cell.
-pub(crate) type CellId = u64;
-
-/// A claimed run on its way into a cell.
-#[derive(Debug)]
-pub(crate) struct Assignment {
-    pub(crate) claim: Claim,
-    pub(crate) pinned: Arc<Pinned>,
-    /// Whether a cell that had it with others died: it is evaluated alone, so that whoever kills
-    /// a cell is known.
-    pub(crate) suspect: bool,
-}
-
-/// One effect of one run in one cell. What comes back for an effect that is over is ignored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ticket {
-    pub(crate) run: u32,
-    pub(crate) effect: u32,
-}
-
-/// What a driver is told.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// Evaluate these after what there is.
-    Assign(Vec<Assignment>),
-    /// A commit that an effect waited for is durable.
-    Durable { ticket: Ticket },
-    /// An effect has its outcome. `recorded` says whether the journal has it already.
-    Outcome { ticket: Ticket, outcome: Outcome, recorded: bool },
-    /// The answer of a call that a run of this cell may be waiting for.
-    Answer { run: RunId, key: Key, outcome: Outcome },
-    /// Somebody wants the end of a run.
-    Cancel { run: RunId },
-    /// The claim of a run is gone: stop it, record nothing.
-    Fenced { run: u32 },
-    /// The engine stops: give back what has not begun, end when the rest has.
-    Stop,
-}
-
-/// The way to the driver that has a run.
-#[derive(Debug, Clone)]
-pub(crate) struct Link {
-    pub(crate) cell: CellId,
-    pub(crate) commands: mpsc::Sender<Command>,
-}
-
-impl Link {
-    /// Asks for the end of a run. A driver that is gone has given its runs back.
-    pub(crate) async fn cancel(&self, run: &RunId) {
-        drop(self.commands.send(Command::Cancel { run: run.clone() }).await);
-    }
-
-    /// Hands over the answer of a call.
-    pub(crate) async fn answer(&self, run: RunId, key: Key, outcome: Outcome) {
-        drop(self.commands.send(Command::Answer { run, key, outcome }).await);
-    }
-}

@@ -7,7 +7,7 @@ use signalbox_core::catalog::{ConnectorKind, Workspace};
 use signalbox_core::{DeploymentId, FlowName};
 use signalbox_store::Store;
 
-use super::Assignment;
+use crate::link::Assignment;
 use crate::options::Error;
 
 /// Deployments whose programs a cell keeps; older ones are forgotten when nothing runs them.

@@ -13,12 +13,12 @@ use signalbox_store::contract::{Internal, InternalEffect, StateChange, Write};
 
 use super::active::{Pending, Phase, Stop};
 use super::driver::Driver;
-use super::{Command, Ticket};
+use crate::border::{MAX_VALUE, check_state_name, check_value};
+use crate::broker::Asked;
 use crate::effects::{self, Context};
+use crate::link::{Command, Ticket};
 use crate::recorder::{Job, Then};
-
-/// Largest result of a run: DESIGN §6.7.
-const MAX_RESULT: usize = 1 << 20;
+use crate::runs::new_id;
 
 impl Driver {
     /// Takes one frame in.
@@ -98,7 +98,7 @@ impl Driver {
                 self.end(run, chunk, Ending::Failed(reason, bounded(error))).await;
             }
             End::Result(result) => {
-                let ending = match effects::check_value(&result, MAX_RESULT, "its result") {
+                let ending = match check_value(&result, MAX_VALUE, "its result") {
                     Ok(()) => Ending::Succeeded(result),
                     Err(failure) => Ending::Failed(
                         Reason::ScriptError,
@@ -166,14 +166,14 @@ impl Driver {
                 self.perform_outside(ticket, request);
             }
             Request::StateSet { name, value } => {
-                let checked = effects::check_value(&value, MAX_RESULT, "the value");
+                let checked = check_value(&value, MAX_VALUE, "the value");
                 self.change(ticket, name, checked.map(|()| StateChange::Set(value))).await;
             }
             Request::StateAdd { name, by } => {
                 self.change(ticket, name, Ok(StateChange::Add(by))).await;
             }
             Request::StateSwap { name, expected, value } => {
-                let checked = effects::check_value(&value, MAX_RESULT, "the value");
+                let checked = check_value(&value, MAX_VALUE, "the value");
                 let change = checked.map(|()| StateChange::Swap { expected, value });
                 self.change(ticket, name, change).await;
             }
@@ -252,7 +252,7 @@ impl Driver {
     async fn change(&mut self, ticket: Ticket, name: String, change: Result<StateChange, Failure>) {
         let Some(active) = self.runs.get(&ticket.run) else { return };
         let workspace = active.of.workspace.clone();
-        match effects::check_state_name(&name).and(change) {
+        match check_state_name(&name).and(change) {
             Ok(change) => {
                 self.internal(ticket, InternalEffect::State { workspace, name, change }).await;
             }
@@ -263,7 +263,17 @@ impl Driver {
     async fn call(&mut self, ticket: Ticket, target: String, inputs: Vec<u8>, wait: bool) {
         let Some(active) = self.runs.get(&ticket.run) else { return };
         let caller = &active.assignment.claim.run;
-        match self.shared.broker.decide(&self.shared, caller, target, &inputs, wait) {
+        let now = self.shared.clock.now();
+        let id = match new_id(now) {
+            Ok(id) => id,
+            Err(error) => {
+                let failure = Failure::transient(Code::Internal, error.to_string());
+                return self.outcome(ticket, Outcome::Failed(failure), false).await;
+            }
+        };
+        let asked = Asked { target, inputs: &inputs, wait };
+        let live = self.shared.live.load_full();
+        match self.shared.broker.decide(&live, (id, now), caller, asked) {
             Ok((call, until)) => {
                 let pending = self.runs.get_mut(&ticket.run).and_then(|run| run.pending(ticket));
                 if let Some(pending) = pending {

@@ -4,24 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use signalbox_core::Revision;
-use signalbox_core::catalog::Workspace;
 use signalbox_core::diagnostic::Diagnostic;
-use signalbox_core::source::Folder;
 use signalbox_workspaces::root::RootEntry;
 
 use super::tree::Tree;
-use crate::cells::Spawner;
 use crate::checker;
+use crate::desk::Fresh;
 use crate::options::Error;
-
-/// A workspace without faults of its own.
-#[derive(Debug, Clone)]
-pub(super) struct Fresh {
-    pub(super) spec: Arc<Workspace>,
-    pub(super) warnings: Vec<Diagnostic>,
-    /// Its files, for the store.
-    pub(super) folder: Arc<Folder>,
-}
+use crate::process::Spawner;
 
 /// Reads a workspace and checks everything that does not need another one.
 pub(super) async fn read(

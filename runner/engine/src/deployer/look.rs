@@ -17,51 +17,26 @@ use signalbox_workspaces::contract::{self, Candidate, Verdict};
 use signalbox_workspaces::plan;
 use signalbox_workspaces::root::{Root, RootEntry};
 
-use super::candidate::{self, Fresh};
-use super::outcome::since_ms;
+use super::candidate;
+use super::service::swap;
 use super::tree::{Tree, blocking};
-use super::{Outcome, SyncReport, swap};
+use crate::desk::{Fresh, Memory, Rejected};
 use crate::live::{Live, LiveInfo};
 use crate::options::Error;
+use crate::outcome::{self, Outcome, SyncReport, since_ms};
 use crate::shared::Shared;
 
 /// Workspaces that are read and checked side by side.
 const SIDE_BY_SIDE: usize = 4;
 
-/// What the deployer remembers between two looks.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {
-    /// The head that was looked at last, and a manifest on the host as it was then.
-    seen: Option<(Revision, Option<Digest>)>,
-    /// What was read and not let live, so that it is looked at again only when something changes.
-    rejected: BTreeMap<WorkspaceName, Rejected>,
-}
-
-/// A state of a workspace that did not go live.
-#[derive(Debug, Clone)]
-struct Rejected {
-    identity: Digest,
-    /// The workspace, when it had no faults of its own: the contract is checked again.
-    fresh: Result<Fresh, Vec<Diagnostic>>,
-    /// The contracts that it was checked against when it was recorded.
-    recorded: Option<(Digest, Outcome)>,
-}
-
-impl Memory {
-    /// Whether the source is not what was looked at last. Asks git, never the store.
-    pub(super) async fn is_news(&self, shared: &Shared) -> bool {
-        let Some((seen, manifest)) = &self.seen else { return true };
-        let source = Arc::clone(&shared.source);
-        match blocking(move || source.head()).await {
-            Ok(head) => head != *seen || manifest_digest(shared) != *manifest,
-            // A source that cannot be read is reported once, not at every poll.
-            Err(_) => shared.live.load().root_faults.is_empty(),
-        }
-    }
-
-    /// Looks at everything again, whatever was seen before.
-    pub(super) fn forget_seen(&mut self) {
-        self.seen = None;
+/// Whether the source is not what was looked at last. Asks git, never the store.
+pub(super) async fn is_news(shared: &Shared, memory: &Memory) -> bool {
+    let Some((seen, manifest)) = &memory.seen else { return true };
+    let source = Arc::clone(&shared.source);
+    match blocking(move || source.head()).await {
+        Ok(head) => head != *seen || manifest_digest(shared) != *manifest,
+        // A source that cannot be read is reported once, not at every poll.
+        Err(_) => shared.live.load().root_faults.is_empty(),
     }
 }
 
@@ -168,7 +143,7 @@ impl Look<'_> {
             };
             let faults = match &fresh {
                 Err(faults) => Some(faults.clone()),
-                Ok(_) => verdict.rejected.get(&name).cloned(),
+                Ok(fresh) => verdict.rejected.get(&name).map(|faults| located(faults, fresh)),
             };
             let contracts = contract::digest(&name, &verdict.live);
             let known = memory.rejected.get(&name).filter(|known| known.identity == identity);
@@ -339,7 +314,8 @@ impl Look<'_> {
         let before = self.live.catalog.workspaces.get(&new.workspace);
         let changes = plan::changes(before.map(AsRef::as_ref), Some(&fresh.spec));
         let mut diagnostics = fresh.warnings.clone();
-        diagnostics.extend(verdict.warnings.get(&new.workspace).into_iter().flatten().cloned());
+        let warnings = verdict.warnings.get(&new.workspace);
+        diagnostics.extend(warnings.into_iter().flat_map(|found| located(found, fresh)));
         collect_blobs(&fresh.folder, blobs);
         NewDeployment {
             spec: Some(Arc::clone(&fresh.spec)),
@@ -375,7 +351,7 @@ impl Look<'_> {
         for (id, new) in ids.into_iter().zip(batch) {
             let name = new.workspace.clone();
             let outcome =
-                super::outcome::of(&signalbox_store::contract::Deployment { id, new: new.clone() });
+                outcome::of(&signalbox_store::contract::Deployment { id, new: new.clone() });
             if let Some(spec) = new.spec {
                 self.go_live(&mut live, id, spec, new.ended_at);
             } else if let Some(rejected) = memory.rejected.get_mut(&name) {
@@ -422,6 +398,13 @@ impl Look<'_> {
 struct FoundAt {
     tree: String,
     state: Found,
+}
+
+/// What the contract check found, with places and source lines from the workspace's files.
+fn located(found: &[Diagnostic], fresh: &Fresh) -> Vec<Diagnostic> {
+    let mut found = found.to_vec();
+    signalbox_workspaces::locate(&mut found, &fresh.folder);
+    found
 }
 
 fn collect_blobs(folder: &Folder, blobs: &mut HashMap<Digest, Blob>) {

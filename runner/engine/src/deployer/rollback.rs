@@ -10,9 +10,10 @@ use signalbox_sync::hints::HintKind;
 use signalbox_workspaces::contract::{self, Candidate};
 use signalbox_workspaces::plan;
 
-use super::{Outcome, outcome, swap};
+use super::service::swap;
 use crate::live::{Live, LiveInfo};
 use crate::options::Error;
+use crate::outcome::{self, Outcome};
 use crate::shared::Shared;
 
 /// How far back the deployment before the live one is looked for.
@@ -117,6 +118,6 @@ pub(crate) async fn unpin(shared: &Shared, workspace: &WorkspaceName) -> Result<
     info.pinned = false;
     swap(shared, live, &BTreeMap::new());
     memory.forget_seen();
-    shared.desk.hint(shared, HintKind::Api);
+    shared.desk.hint(HintKind::Api, shared.clock.now());
     Ok(())
 }

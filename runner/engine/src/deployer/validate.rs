@@ -13,8 +13,8 @@ use signalbox_workspaces::contract::{self, Candidate};
 pub use super::tree::Tree;
 
 use super::candidate;
-use crate::cells::Spawner;
 use crate::options::Error;
+use crate::process::Spawner;
 
 /// What the checks came to.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,6 +52,7 @@ pub async fn validate(
     };
     let revision = tree.revision()?;
     let mut candidates = BTreeMap::new();
+    let mut folders = BTreeMap::new();
     for entry in root.workspaces.values() {
         let subtree = tree.subtrees(vec![entry.path.clone()]).await?.into_iter().next();
         if matches!(subtree, Some(Subtree::Missing) | None) {
@@ -65,6 +66,7 @@ pub async fn validate(
                 let spec = &fresh.spec;
                 report.workspaces.push((spec.name.clone(), spec.kind, spec.flows.len()));
                 report.diagnostics.extend(fresh.warnings);
+                folders.insert(entry.name.clone(), fresh.folder);
                 let candidate = Candidate { new: Some(fresh.spec), live: None };
                 candidates.insert(entry.name.clone(), candidate);
             }
@@ -72,8 +74,12 @@ pub async fn validate(
         }
     }
     let verdict = contract::check(&candidates, root.atomic);
-    report.diagnostics.extend(verdict.rejected.into_values().flatten());
-    report.diagnostics.extend(verdict.warnings.into_values().flatten());
+    for (name, mut found) in verdict.rejected.into_iter().chain(verdict.warnings) {
+        if let Some(folder) = folders.get(&name) {
+            signalbox_workspaces::locate(&mut found, folder);
+        }
+        report.diagnostics.extend(found);
+    }
     report.diagnostics.sort_by_key(|found| (found.place.clone(), found.code));
     report.diagnostics.dedup();
     Ok(report)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use signalbox_core::catalog::Limits;
 
 use super::fair::Demand;
-use crate::cells::{Assignment, CellId, Command, Link};
+use crate::link::{Assignment, CellId, Command, Link};
 
 /// Most runs that a cell has at once, the evaluated one included, while runs are short.
 const DEPTH: usize = 64;

@@ -12,8 +12,9 @@ use signalbox_core::codes::Code;
 use signalbox_core::journal::Failure;
 use signalbox_core::secret::has_marker;
 
+use super::mask;
+use super::perform::{Context, MAX_ANSWER};
 use super::secret::{Used, fill_markers};
-use super::{Context, MAX_ANSWER, mask};
 
 /// When a request says nothing else.
 const TIMEOUT: Duration = Duration::from_secs(30);

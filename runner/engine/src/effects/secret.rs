@@ -6,7 +6,7 @@ use signalbox_core::secret::replace_markers;
 use signalbox_core::{Value, template};
 use zeroize::Zeroizing;
 
-use super::Context;
+use super::perform::Context;
 use crate::secrets::Secrets;
 
 /// `secret(name)`: fails unless the workspace declares it and it is set.

@@ -7,8 +7,10 @@ use signalbox_core::journal::Failure;
 use signalbox_core::{Value, value};
 
 use super::no_method;
+use crate::border::refuse_markers;
+use crate::effects::http;
+use crate::effects::perform::Context;
 use crate::effects::secret::{Used, fill_markers, fill_setting};
-use crate::effects::{Context, http, refuse_markers};
 
 /// `get(path, query?, headers?)`, `head` and `delete` likewise; `post(path, body?, headers?)`, `put`
 /// and `patch` likewise. The path goes behind the base address and cannot leave it. Answers

@@ -8,7 +8,7 @@ use signalbox_core::codes::Code;
 use signalbox_core::journal::Failure;
 use signalbox_core::{Value, value};
 
-use super::Context;
+use super::perform::Context;
 
 /// Calls a method of a connector of the run's workspace, as it was at the run's revision.
 pub(super) async fn perform(

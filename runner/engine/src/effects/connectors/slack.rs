@@ -7,8 +7,10 @@ use signalbox_core::journal::Failure;
 use signalbox_core::{Value, value};
 
 use super::no_method;
+use crate::border::refuse_markers;
+use crate::effects::http;
+use crate::effects::perform::Context;
 use crate::effects::secret::{Used, fill_setting};
-use crate::effects::{Context, http, refuse_markers};
 
 /// `send(text)` or `send(#{ text, channel, ... })`: the payload of an incoming webhook. Fails
 /// unless Slack takes it; answers `#{ status }`.

@@ -94,6 +94,6 @@ pub(crate) fn of(deployment: &Deployment) -> Outcome {
 }
 
 /// Milliseconds since a moment, with their fraction.
-pub(super) fn since_ms(received: Instant) -> f64 {
+pub(crate) fn since_ms(received: Instant) -> f64 {
     received.elapsed().as_secs_f64() * 1_000.0
 }

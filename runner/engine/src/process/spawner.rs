@@ -1,4 +1,4 @@
-//! The process of a cell: started, watched, killed, waited for.
+//! The process of a cell: started, killed, waited for.
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;

@@ -1,0 +1,117 @@
+//! Gives runs to a cell, with whatever it needs first.
+
+use std::sync::Arc;
+
+use signalbox_cell::protocol::{About, Start, ToCell};
+use signalbox_core::codes::Code;
+use signalbox_core::journal::Entry;
+use signalbox_core::run::{Ending, Reason, RunError, Trigger};
+
+use super::active::{Active, size};
+use super::driver::Driver;
+use crate::link::{Assignment, Link};
+use crate::options::Error;
+
+/// Most bytes of journal in one frame, well below the largest frame.
+const JOURNAL_FRAME: usize = 1 << 20;
+
+impl Driver {
+    /// Sends a run to the cell, with whatever it needs first.
+    pub(super) async fn assign(&mut self, assignment: Assignment) {
+        self.next += 1;
+        let number = self.next;
+        match self.frames_of(number, &assignment).await {
+            Ok((frames, journal)) => {
+                let link = Link { cell: self.id, commands: self.commands.clone() };
+                let active = Active::new(assignment, &journal);
+                self.shared.link(active.id().clone(), link);
+                self.runs.insert(number, active);
+                self.order.push_back(number);
+                let too_large = frames.iter().any(|frame| self.wire.push(frame).is_err());
+                if too_large {
+                    let error =
+                        RunError::plain(Code::LimitExceeded, "the flow does not fit a frame");
+                    self.give_up(number, Ending::Failed(Reason::LimitExceeded, error)).await;
+                }
+            }
+            Err(error) => {
+                tracing::error!(run = %assignment.claim.run.id, %error, "cannot prepare a run");
+                let error =
+                    RunError::plain(Code::Internal, format!("cannot prepare the run: {error}"));
+                self.runs.insert(number, Active::new(assignment, &[]));
+                self.order.push_back(number);
+                self.give_up(number, Ending::Failed(Reason::ScriptError, error)).await;
+            }
+        }
+    }
+
+    async fn frames_of(
+        &mut self,
+        number: u32,
+        assignment: &Assignment,
+    ) -> Result<(Vec<ToCell>, Vec<Entry>), Error> {
+        let store = Arc::clone(&self.shared.store);
+        let (program, mut frames) = self.programs.prepare(assignment, store.as_ref()).await?;
+        let claim = &assignment.claim;
+        let journal = match claim.next_chunk {
+            0 | 1 => Vec::new(),
+            _ => store.journal(&claim.run.id).await?,
+        };
+        let entries = u32::try_from(journal.len()).unwrap_or(u32::MAX);
+        frames.extend(in_frames(number, &journal));
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).map_err(|error| Error::Host {
+            what: "draw random bytes".to_owned(),
+            source: std::io::Error::other(error.to_string()),
+        })?;
+        frames.push(ToCell::Start(Box::new(Start {
+            run: number,
+            program,
+            inputs: claim.run.inputs.clone(),
+            about: about(assignment),
+            marker_key: self.shared.secrets.marker_key(&claim.run.id),
+            seed: u64::from_le_bytes(seed),
+            journal: entries,
+        })));
+        Ok((frames, journal))
+    }
+}
+
+/// A journal in frames that are well below the largest.
+fn in_frames(run: u32, journal: &[Entry]) -> Vec<ToCell> {
+    let mut frames = Vec::new();
+    let mut part = Vec::new();
+    let mut bytes = 0;
+    for entry in journal {
+        part.push(entry.clone());
+        bytes += size(entry);
+        if bytes >= JOURNAL_FRAME {
+            bytes = 0;
+            frames.push(ToCell::Journal { run, entries: std::mem::take(&mut part) });
+        }
+    }
+    if !part.is_empty() {
+        frames.push(ToCell::Journal { run, entries: part });
+    }
+    frames
+}
+
+/// What a run is told of itself.
+fn about(assignment: &Assignment) -> About {
+    let Assignment { claim, pinned, .. } = assignment;
+    let (slot, caller) = match &claim.run.trigger {
+        Trigger::Schedule { slot, .. } => (Some(slot.0), None),
+        Trigger::Call { caller, .. } => (None, Some(caller.to_string())),
+        Trigger::Api | Trigger::Retry { .. } => (None, None),
+    };
+    About {
+        id: claim.run.id.clone(),
+        flow: claim.run.flow.to_string(),
+        workspace: claim.run.workspace.to_string(),
+        revision: pinned.spec.revision.to_string(),
+        attempt: claim.attempt,
+        trigger: claim.run.trigger.kind().to_owned(),
+        slot,
+        caller,
+    }
+}

@@ -1,0 +1,179 @@
+//! The life of a run in a cell: begun, recorded, stopped, ended, given back.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use signalbox_cell::protocol::ToCell;
+use signalbox_core::codes::Code;
+use signalbox_core::journal::{Chunk, Failure, Outcome};
+use signalbox_core::run::{Ending, State};
+use signalbox_store::contract::Write;
+
+use super::active::{Active, Phase, Stop};
+use super::driver::Driver;
+use crate::link::Message;
+use crate::recorder::{Job, Then};
+
+impl Driver {
+    /// Asks a run to stop, for the first reason that comes up.
+    pub(super) fn stop(&mut self, number: u32, why: Stop) {
+        let Some(active) = self.runs.get_mut(&number) else { return };
+        if let Phase::Stopping { why: before, .. } = &mut active.phase {
+            // A run that is being suspended can still be cancelled, or lose its claim.
+            if *before == Stop::Suspend {
+                *before = why;
+            }
+            return;
+        }
+        if let Phase::InEffect(pending) = &active.phase
+            && why == Stop::Suspend
+        {
+            active.suspend = Some((pending.key.clone(), pending.until));
+        }
+        if let Some(performing) = active.performing.take() {
+            performing.abort();
+        }
+        active.phase = Phase::Stopping { why, since: Instant::now() };
+        self.push(&ToCell::Unwind { run: number });
+    }
+
+    /// Asks for the runs back that have not begun.
+    pub(super) fn recall(&mut self) {
+        if self.order.len() > 1 && !self.recalled {
+            self.recalled = true;
+            self.push(&ToCell::Recall);
+        }
+    }
+
+    /// The first run in line is the one that the cell evaluates.
+    pub(super) fn begin_head(&mut self) {
+        if self.isolation.is_none() {
+            return;
+        }
+        let Some(head) = self.order.front().and_then(|run| self.runs.get_mut(run)) else { return };
+        if head.began.is_none() {
+            head.began = Some((Instant::now(), self.shared.clock.now()));
+            if head.phase == Phase::Sent {
+                head.phase = Phase::Evaluating;
+            }
+            if let (true, Some(number)) = (head.cancelled, self.order.front().copied()) {
+                self.stop(number, Stop::Cancel);
+            }
+        }
+    }
+
+    /// Puts what a run has buffered on its way to the store.
+    pub(super) async fn flush(&mut self, number: u32) {
+        self.append(number, Then::Nothing).await;
+    }
+
+    /// Appends what is buffered. Answers whether there was anything.
+    pub(super) async fn append(&mut self, number: u32, then: Then) -> bool {
+        let now = self.shared.clock.now();
+        let Some(active) = self.runs.get_mut(&number) else { return false };
+        let Some((chunk_number, chunk)) = active.take(false) else { return false };
+        let write = Write::Append {
+            run: active.id().clone(),
+            epoch: active.epoch(),
+            number: chunk_number,
+            started_at: active.started_at(now),
+            chunk,
+            internal: None,
+        };
+        let of = Arc::clone(&active.of);
+        self.record(Job { of, write, then }).await;
+        true
+    }
+
+    pub(super) async fn record(&self, job: Job) {
+        if self.jobs.send(job).await.is_err() {
+            tracing::error!("the recorder of a cell is gone");
+        }
+    }
+
+    /// Ends a run and forgets it.
+    pub(super) async fn end(&mut self, number: u32, chunk: Chunk, ending: Ending) {
+        let now = self.shared.clock.now();
+        let Some(mut active) = self.forget(number) else { return };
+        active.buffer(chunk);
+        let state = ending.state();
+        let (chunk_number, chunk) = active.take(true).unwrap_or_default();
+        let write = Write::End {
+            run: active.id().clone(),
+            epoch: active.epoch(),
+            number: chunk_number,
+            started_at: active.started_at(now),
+            chunk,
+            answer: answer_of(&ending),
+            ending,
+            ended_at: now,
+            isolation: self.isolation.unwrap_or(0),
+        };
+        let of = Arc::clone(&active.of);
+        self.record(Job { of, write, then: Then::State(state) }).await;
+    }
+
+    /// Ends a run that the cell has or will have without asking the cell. What it says of the run
+    /// later is ignored; a cell with such a run is not used for more.
+    pub(super) async fn give_up(&mut self, number: u32, ending: Ending) {
+        self.end(number, Chunk::default(), ending).await;
+        self.retired = true;
+        let retired = Message::Retired { cell: self.id, workspace: self.workspace.clone() };
+        drop(self.shared.dispatcher.send(retired).await);
+    }
+
+    /// Gives a run back to the queue.
+    pub(super) async fn release(&mut self, number: u32, cell_lost: bool) {
+        let Some(active) = self.forget(number) else { return };
+        let write = Write::Release {
+            run: active.id().clone(),
+            epoch: active.epoch(),
+            cell_lost,
+            active_us: active.active_us(),
+        };
+        let of = Arc::clone(&active.of);
+        self.record(Job { of, write, then: Then::State(State::Queued) }).await;
+    }
+
+    /// Takes a run out of the cell's hands.
+    pub(super) fn forget(&mut self, number: u32) -> Option<Active> {
+        let mut active = self.runs.remove(&number)?;
+        if let Some(performing) = active.performing.take() {
+            performing.abort();
+        }
+        self.order.retain(|other| *other != number);
+        self.shared.unlink(active.id());
+        self.idle = Instant::now();
+        self.recalled &= self.order.len() > 1;
+        Some(active)
+    }
+
+    /// Gives runs back to the dispatcher that the cell has not begun.
+    pub(super) async fn returned(&mut self, numbers: Vec<u32>) {
+        let mut assignments = Vec::new();
+        for number in numbers {
+            if self.runs.get(&number).is_some_and(|active| active.cancelled) {
+                self.end(number, Chunk::default(), Ending::Cancelled).await;
+            } else {
+                assignments.extend(self.forget(number).map(|active| active.assignment));
+            }
+        }
+        self.recalled = false;
+        let (cell, workspace) = (self.id, self.workspace.clone());
+        drop(self.shared.dispatcher.send(Message::Returned { cell, workspace, assignments }).await);
+    }
+}
+
+/// What a caller that waits for the run gets.
+fn answer_of(ending: &Ending) -> Outcome {
+    match ending {
+        Ending::Succeeded(result) => Outcome::Done(result.clone()),
+        Ending::Failed(_, error) => Outcome::Failed(Failure::permanent(
+            Code::CallFailed,
+            format!("the called run failed: {} {}", error.code, error.message),
+        )),
+        Ending::Cancelled | Ending::Skipped(_) => {
+            Outcome::Failed(Failure::permanent(Code::Cancelled, "the called run was cancelled"))
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The deployer's desk: where hints come in, reports go out, and what it remembers in between.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use signalbox_core::catalog::Workspace;
+use signalbox_core::clock::Timestamp;
+use signalbox_core::diagnostic::Diagnostic;
+use signalbox_core::source::Folder;
+use signalbox_core::{Digest, Revision, WorkspaceName};
+use signalbox_sync::hints::{Hint, HintKind, Hints};
+use tokio::sync::{Mutex, watch};
+
+use crate::outcome::{Outcome, SyncReport};
+
+/// Where hints come in and reports go out.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    pub(crate) hints: Hints,
+    pub(crate) requested: AtomicU64,
+    pub(crate) done: watch::Sender<(u64, Arc<SyncReport>)>,
+    /// Held by whoever changes what is live.
+    pub(crate) memory: Mutex<Memory>,
+}
+
+impl Desk {
+    /// Adds a hint. Answers the number that a report must have to be an answer to it.
+    pub(crate) fn hint(&self, kind: HintKind, at: Timestamp) -> u64 {
+        let number = self.requested.fetch_add(1, Ordering::SeqCst) + 1;
+        self.hints.push(Hint { kind, at, received: Instant::now() });
+        number
+    }
+}
+
+/// What the deployer remembers between two looks.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// The head that was looked at last, and a manifest on the host as it was then.
+    pub(crate) seen: Option<(Revision, Option<Digest>)>,
+    /// What was read and not let live, so that it is looked at again only when something changes.
+    pub(crate) rejected: BTreeMap<WorkspaceName, Rejected>,
+}
+
+/// A state of a workspace that did not go live.
+#[derive(Debug, Clone)]
+pub(crate) struct Rejected {
+    pub(crate) identity: Digest,
+    /// The workspace, when it had no faults of its own: the contract is checked again.
+    pub(crate) fresh: Result<Fresh, Vec<Diagnostic>>,
+    /// The contracts that it was checked against when it was recorded.
+    pub(crate) recorded: Option<(Digest, Outcome)>,
+}
+
+impl Memory {
+    /// Looks at everything again, whatever was seen before.
+    pub(crate) fn forget_seen(&mut self) {
+        self.seen = None;
+    }
+}
+
+/// A workspace without faults of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Fresh {
+    pub(crate) spec: Arc<Workspace>,
+    pub(crate) warnings: Vec<Diagnostic>,
+    /// Its files, for the store.
+    pub(crate) folder: Arc<Folder>,
+}

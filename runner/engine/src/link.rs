@@ -1,0 +1,84 @@
+//! What the dispatcher, the drivers of cells and everybody else say to each other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use signalbox_core::journal::{Key, Outcome};
+use signalbox_core::{RunId, WorkspaceName};
+use signalbox_store::contract::Claim;
+use tokio::sync::mpsc;
+
+use crate::revisions::Pinned;
+
+/// The runner's number for a cell.
+pub(crate) type CellId = u64;
+
+/// A claimed run on its way into a cell.
+#[derive(Debug)]
+pub(crate) struct Assignment {
+    pub(crate) claim: Claim,
+    pub(crate) pinned: Arc<Pinned>,
+    /// Whether a cell that had it with others died: it is evaluated alone, so that whoever kills
+    /// a cell is known.
+    pub(crate) suspect: bool,
+}
+
+/// One effect of one run in one cell. What comes back for an effect that is over is ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    pub(crate) run: u32,
+    pub(crate) effect: u32,
+}
+
+/// What a driver is told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Evaluate these after what there is.
+    Assign(Vec<Assignment>),
+    /// A commit that an effect waited for is durable.
+    Durable { ticket: Ticket },
+    /// An effect has its outcome. `recorded` says whether the journal has it already.
+    Outcome { ticket: Ticket, outcome: Outcome, recorded: bool },
+    /// The answer of a call that a run of this cell may be waiting for.
+    Answer { run: RunId, key: Key, outcome: Outcome },
+    /// Somebody wants the end of a run.
+    Cancel { run: RunId },
+    /// The claim of a run is gone: stop it, record nothing.
+    Fenced { run: u32 },
+    /// The engine stops: give back what has not begun, end when the rest has.
+    Stop,
+}
+
+/// The way to the driver that has a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    pub(crate) cell: CellId,
+    pub(crate) commands: mpsc::Sender<Command>,
+}
+
+impl Link {
+    /// Asks for the end of a run. A driver that is gone has given its runs back.
+    pub(crate) async fn cancel(&self, run: &RunId) {
+        drop(self.commands.send(Command::Cancel { run: run.clone() }).await);
+    }
+
+    /// Hands over the answer of a call.
+    pub(crate) async fn answer(&self, run: RunId, key: Key, outcome: Outcome) {
+        drop(self.commands.send(Command::Answer { run, key, outcome }).await);
+    }
+}
+
+/// What the dispatcher is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Runs of a cell have ended, or were stopped, after so much evaluation.
+    Finished { cell: CellId, workspace: WorkspaceName, runs: usize, evaluated: Duration },
+    /// A cell gave runs back that it had not begun.
+    Returned { cell: CellId, workspace: WorkspaceName, assignments: Vec<Assignment> },
+    /// A cell takes no more work; it goes when it has done what it has.
+    Retired { cell: CellId, workspace: WorkspaceName },
+    /// A cell is gone. What it had and did not settle is here.
+    Gone { cell: CellId, workspace: WorkspaceName, leftover: Vec<Assignment>, failed: bool },
+    /// Look again: a pool that could not start a cell may try.
+    Again,
+}

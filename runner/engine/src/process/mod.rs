@@ -1,0 +1,7 @@
+//! The processes that evaluate and check scripts, and the sockets to them.
+
+mod spawner;
+mod wire;
+
+pub(crate) use spawner::{Ended, Process, Recipe, Spawner};
+pub(crate) use wire::Wire;

@@ -1,0 +1,280 @@
+//! Runs that somebody asks for: accepted, waited for, cancelled, started again.
+
+use std::time::Duration;
+
+use signalbox_core::clock::Timestamp;
+use signalbox_core::codes::Code;
+use signalbox_core::ids::FlowRef;
+use signalbox_core::journal::{Failure, Outcome};
+use signalbox_core::run::{NewRun, State, Trigger};
+use signalbox_core::{DeploymentId, Digest, RunId, Value, value};
+use signalbox_store::contract::{Accept, Accepted, IdempotencyKey, RunView, Slot, Write, Written};
+
+use crate::border::MAX_VALUE;
+use crate::events::EventKind;
+use crate::options::{Error, Refused};
+use crate::shared::Shared;
+
+/// A run that somebody asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StartRequest {
+    /// The flow.
+    pub flow: FlowRef,
+    /// Its inputs, a map.
+    pub inputs: Value,
+    /// The same key with the same inputs starts one run only.
+    pub idempotency_key: Option<String>,
+}
+
+/// What a [`StartRequest`] came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// The run.
+    pub run: RunId,
+    /// Whether it was started before, under the same key.
+    pub known: bool,
+}
+
+/// A new run id.
+pub(crate) fn new_id(now: Timestamp) -> Result<RunId, Error> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).map_err(|error| Error::Host {
+        what: "draw random bytes".to_owned(),
+        source: std::io::Error::other(error.to_string()),
+    })?;
+    Ok(RunId::from_parts(now.millis(), random))
+}
+
+impl Shared {
+    /// Checks a request against the live catalog and accepts it.
+    pub(crate) async fn start(
+        &self,
+        request: StartRequest,
+        trigger: Trigger,
+    ) -> Result<Started, Error> {
+        let live = self.live.load();
+        let FlowRef { workspace, flow: name } = &request.flow;
+        let Some((spec, info)) = live.find(workspace) else {
+            return Err(Error::refused(
+                Code::UnknownWorkspace,
+                format!("workspace `{workspace}` is not live"),
+            ));
+        };
+        let Some(flow) = spec.flows.get(name) else {
+            let near = signalbox_core::diagnostic::did_you_mean(
+                name.as_str(),
+                spec.flows.keys().map(AsRef::as_ref),
+            );
+            let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let message = format!("`{workspace}` has no flow `{name}`{hint}");
+            return Err(Error::refused(Code::UnknownFlow, message));
+        };
+        let inputs = flow.inputs.apply(&request.inputs).map_err(|faults| {
+            let all: Vec<_> = faults
+                .iter()
+                .map(|fault| format!("{} {}", fault.input, fault.message).trim().to_owned())
+                .collect();
+            Error::Refused(Refused {
+                code: Code::InvalidInputs,
+                message: format!(
+                    "`{}` does not take these inputs: {}",
+                    request.flow,
+                    all.join("; ")
+                ),
+                faults,
+            })
+        })?;
+        let run = self.new_run(request.flow.clone(), info.deployment, trigger, &inputs)?;
+        let idempotency = match request.idempotency_key {
+            Some(key) if key.is_empty() || key.chars().count() > 200 => {
+                let message = "an idempotency key has 1 to 200 characters";
+                return Err(Error::refused(Code::BadRequest, message));
+            }
+            key => key.map(|key| IdempotencyKey { key, inputs: Digest::of(&run.inputs) }),
+        };
+        let queue_bound = spec.grants.limits.queue;
+        drop(live);
+        self.accept(Accept { run, slot: None, idempotency, queue_bound }).await
+    }
+
+    /// A run with checked inputs, pinned to a deployment.
+    pub(crate) fn new_run(
+        &self,
+        flow: FlowRef,
+        deployment: DeploymentId,
+        trigger: Trigger,
+        inputs: &Value,
+    ) -> Result<NewRun, Error> {
+        if self.is_stopping() {
+            return Err(Error::Stopping);
+        }
+        let inputs = value::encode(inputs);
+        if inputs.len() > MAX_VALUE {
+            let message = format!("inputs of {} bytes are over the bound of 1 MiB", inputs.len());
+            return Err(Error::refused(Code::TooLarge, message));
+        }
+        let queued_at = self.clock.now();
+        Ok(NewRun {
+            id: new_id(queued_at)?,
+            workspace: flow.workspace,
+            flow: flow.flow,
+            deployment,
+            trigger,
+            inputs,
+            chain: Vec::new(),
+            queued_at,
+        })
+    }
+
+    /// Accepts one run and says what became of it.
+    async fn accept(&self, accept: Accept) -> Result<Started, Error> {
+        let run = accept.run.id.clone();
+        let (workspace, flow) = (accept.run.workspace.clone(), accept.run.flow.clone());
+        let at = accept.run.queued_at;
+        let bound = accept.queue_bound;
+        let accepted = self.store.accept(vec![accept]).await?.into_iter().next();
+        match accepted {
+            Some(Accepted::Queued) => {
+                let kind = EventKind::Run { run: run.clone(), flow, state: State::Queued };
+                self.events.publish(at, workspace, kind);
+                Ok(Started { run, known: false })
+            }
+            Some(Accepted::Known(run)) => Ok(Started { run, known: true }),
+            Some(Accepted::Conflict(run)) => Err(Error::refused(
+                Code::IdempotencyConflict,
+                format!("this idempotency key was used with other inputs, for run {run}"),
+            )),
+            Some(Accepted::Full) => Err(Error::refused(
+                Code::QueueFull,
+                format!("`{workspace}` has {bound} runs waiting, which is its bound"),
+            )),
+            Some(Accepted::Stale) | None => {
+                Err(Error::refused(Code::Internal, "the store gave no answer for an accepted run"))
+            }
+        }
+    }
+
+    /// Accepts runs of schedules. Answers which slots are settled: fired now, before, or skipped.
+    pub(crate) async fn accept_slots(&self, batch: Vec<(NewRun, Slot, u32)>) -> Result<(), Error> {
+        let runs: Vec<_> = batch.iter().map(|(run, ..)| run.clone()).collect();
+        let batch = batch
+            .into_iter()
+            .map(|(run, slot, queue_bound)| Accept {
+                run,
+                slot: Some(slot),
+                idempotency: None,
+                queue_bound,
+            })
+            .collect();
+        let accepted = self.store.accept(batch).await?;
+        for (run, accepted) in runs.into_iter().zip(accepted) {
+            let state = match accepted {
+                Accepted::Queued => State::Queued,
+                Accepted::Full => State::Skipped,
+                Accepted::Stale | Accepted::Known(_) | Accepted::Conflict(_) => continue,
+            };
+            let kind = EventKind::Run { run: run.id, flow: run.flow, state };
+            self.events.publish(run.queued_at, run.workspace, kind);
+        }
+        Ok(())
+    }
+
+    // --- ending ---
+
+    pub(crate) async fn wait(&self, run: &RunId, timeout: Duration) -> Result<bool, Error> {
+        let receiver = self.wait_for_end(run);
+        // Looked at after the waiter is in place: an end in between is not missed.
+        let settled = match self.store.run(run).await {
+            Ok(view) => view.summary.state.is_terminal().then_some(Ok(true)),
+            Err(error) => Some(Err(error)),
+        };
+        if let Some(answer) = settled {
+            drop(receiver);
+            self.forget_waiters(run);
+            return Ok(answer?);
+        }
+        tokio::select! {
+            ended = receiver => Ok(ended.is_ok()),
+            () = tokio::time::sleep(timeout) => {
+                self.forget_waiters(run);
+                Ok(false)
+            }
+            () = self.stopping() => Ok(false),
+        }
+    }
+
+    pub(crate) async fn cancel(&self, run: &RunId) -> Result<(), Error> {
+        let view = self.store.run(run).await?;
+        if view.summary.state.is_terminal() {
+            return Err(Error::refused(
+                Code::Conflict,
+                format!("run {run} has ended: it {}", view.summary.state.as_str()),
+            ));
+        }
+        let mut pending = vec![(run.clone(), view)];
+        while let Some((run, view)) = pending.pop() {
+            self.cancel_one(&run, &view).await?;
+            for callee in &view.waits_for {
+                let view = self.store.run(callee).await?;
+                if !view.summary.state.is_terminal() {
+                    pending.push((callee.clone(), view));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn cancel_one(&self, run: &RunId, view: &RunView) -> Result<(), Error> {
+        let at = self.clock.now();
+        // A run may be claimed, released or suspended between two looks: each try settles it in
+        // the state that it is in then.
+        for _ in 0..100 {
+            let failure = Failure::permanent(Code::Cancelled, "the called run was cancelled");
+            let write = Write::Cancel { run: run.clone(), at, answer: Outcome::Failed(failure) };
+            match self.store.commit(vec![write]).await?.into_iter().next() {
+                Some(Written::Claimed) => match self.find_link(run) {
+                    Some(link) => return Ok(link.cancel(run).await),
+                    None => tokio::task::yield_now().await,
+                },
+                Some(Written::Done(_) | Written::Answered(_)) => {
+                    let kind = EventKind::Run {
+                        run: run.clone(),
+                        flow: view.summary.flow.clone(),
+                        state: State::Cancelled,
+                    };
+                    self.events.publish(at, view.summary.workspace.clone(), kind);
+                    self.ended(run);
+                    return Ok(());
+                }
+                Some(Written::Woken | Written::Fenced | Written::Rejected) | None => return Ok(()),
+            }
+        }
+        Err(Error::refused(Code::Conflict, format!("run {run} could not be reached; try again")))
+    }
+
+    pub(crate) async fn rerun(&self, of: &RunId, newest: bool) -> Result<RunId, Error> {
+        let view = self.store.run(of).await?;
+        if !view.summary.state.is_terminal() {
+            let message = format!("run {of} has not ended: it is {}", view.summary.state.as_str());
+            return Err(Error::refused(Code::Conflict, message));
+        }
+        let inputs = value::decode(&view.inputs)
+            .map_err(|error| signalbox_store::Error::Corrupt(error.to_string()))?;
+        let flow = FlowRef { workspace: view.summary.workspace, flow: view.summary.flow };
+        let trigger = Trigger::Retry { of: of.clone() };
+        if newest {
+            let request = StartRequest { flow, inputs, idempotency_key: None };
+            return Ok(self.start(request, trigger).await?.run);
+        }
+        let live = self.live.load();
+        let Some((spec, _)) = live.find(&flow.workspace) else {
+            let message = format!("workspace `{}` is not live", flow.workspace);
+            return Err(Error::refused(Code::UnknownWorkspace, message));
+        };
+        let queue_bound = spec.grants.limits.queue;
+        drop(live);
+        let run = self.new_run(flow, view.summary.deployment, trigger, &inputs)?;
+        let accept = Accept { run, slot: None, idempotency: None, queue_bound };
+        Ok(self.accept(accept).await?.run)
+    }
+}
