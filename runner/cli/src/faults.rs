@@ -6,7 +6,7 @@ use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer,
 use serde_json::Value;
 use signalbox_core::diagnostic::Diagnostic;
 
-use crate::fields::{list, number, text};
+use crate::fields::{list, text};
 use crate::table::visible;
 
 /// One fault, as the API and the validator tell it.
@@ -156,16 +156,17 @@ fn summary(faults: &[Fault]) -> String {
     let files: BTreeSet<_> =
         faults.iter().map(|fault| &fault.place.file).filter(|file| !file.is_empty()).collect();
     if !files.is_empty() {
-        line.push_str(&format!(" in {}", plural(files.len(), "file")));
+        line = format!("{line} in {}", plural(files.len(), "file"));
     }
     if let Some(fault) = faults.iter().find(|fault| !fault.code.is_empty()) {
-        line.push_str(&format!("; `signalbox explain {}` says more", fault.code));
+        line = format!("{line}; `signalbox explain {}` says more", fault.code);
     }
     line
 }
 
 fn count(value: &Value, pointer: &str) -> usize {
-    number(value, pointer).map_or(0, |number| number.clamp(0.0, 1e9) as usize)
+    let number = value.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// The bytes of a line that a column and a length in characters mean: always inside of it.
@@ -220,7 +221,7 @@ mod tests {
                 "code": "SB0101", "severity": "error", "message": "m", "file": "f", "line": 1,
                 "column": column, "length": length, "source_line": line,
             });
-            assert!(plain(&Fault::from_json(&value).render()).contains("m"), "{line}");
+            assert!(plain(&Fault::from_json(&value).render()).contains('m'), "{line}");
         }
         assert_eq!(span("äöü", 2, 900), 2..6);
     }

@@ -37,7 +37,7 @@ fn render(failure: &Failure) -> String {
     let more = failure.code.filter(|_| failure.faults.is_empty());
     let more = more.map(|code| format!("`signalbox explain {code}` says more"));
     for line in failure.help.iter().chain(&more) {
-        out.push_str(&format!("\n  {} {line}", styled(style::FAINT, "=")));
+        out = format!("{out}\n  {} {line}", styled(style::FAINT, "="));
     }
     out
 }

@@ -24,8 +24,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Where a runner keeps what it remembers.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Data {
-    /// Directory for everything the runner remembers [default: signalbox below $XDG_STATE_HOME or
-    /// ~/.local/state]
+    /// Directory for everything the runner remembers [default: `signalbox` below
+    /// `$XDG_STATE_HOME` or `~/.local/state`]
     #[arg(long, value_name = "DIR", env = "SIGNALBOX_DATA", hide_env_values = true)]
     pub(crate) data: Option<PathBuf>,
 }

@@ -26,7 +26,7 @@ fn the_help_of_every_command() {
     let mut text = String::new();
     for (path, command) in commands() {
         let help = command.color(clap::ColorChoice::Never).term_width(100).render_long_help();
-        text.push_str(&format!("$ {path} --help\n{help}\n"));
+        text = format!("{text}$ {path} --help\n{help}\n");
     }
     insta::assert_snapshot!(text);
 }

@@ -19,7 +19,7 @@ pub(crate) struct Connect {
         default_value = "http://127.0.0.1:8742"
     )]
     pub(crate) server: String,
-    /// File that holds the token; or put the token itself into SIGNALBOX_TOKEN
+    /// File that holds the token; or put the token itself into `SIGNALBOX_TOKEN`
     #[arg(long, value_name = "FILE", env = "SIGNALBOX_TOKEN_FILE", hide_env_values = true)]
     pub(crate) token_file: Option<PathBuf>,
 }

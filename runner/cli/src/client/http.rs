@@ -79,7 +79,7 @@ impl Client {
         let mut items = Vec::new();
         let mut cursor: Option<String> = None;
         while items.len() < limit {
-            let mut request = Request::get(path).with("limit", PAGE.min(limit - items.len()));
+            let mut request = Request::get(path).with("limit", &PAGE.min(limit - items.len()));
             for (name, value) in query {
                 request = request.with_some(name, value.as_ref());
             }

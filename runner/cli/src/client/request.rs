@@ -40,13 +40,13 @@ impl<'a> Request<'a> {
     }
 
     /// Adds a parameter.
-    pub(crate) fn with(mut self, name: &'a str, value: impl ToString) -> Self {
+    pub(crate) fn with(mut self, name: &'a str, value: &impl ToString) -> Self {
         self.query.push((name, value.to_string()));
         self
     }
 
     /// Adds a parameter, if there is a value.
-    pub(crate) fn with_some(self, name: &'a str, value: Option<impl ToString>) -> Self {
+    pub(crate) fn with_some(self, name: &'a str, value: Option<&impl ToString>) -> Self {
         match value {
             Some(value) => self.with(name, value),
             None => self,

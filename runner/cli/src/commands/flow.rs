@@ -64,13 +64,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 async fn list_flows(args: &List) -> anyhow::Result<Exit> {
     let client = Client::open(&args.connect)?;
-    let workspaces = match &args.workspace {
-        Some(workspace) => vec![workspace.to_string()],
-        None => {
-            let all = client.list("/workspaces", &[], usize::MAX).await?;
-            let live = all.iter().filter(|workspace| !text(workspace, "/live_revision").is_empty());
-            live.map(|workspace| text(workspace, "/name").to_owned()).collect()
-        }
+    let workspaces = if let Some(workspace) = &args.workspace {
+        vec![workspace.to_string()]
+    } else {
+        let all = client.list("/workspaces", &[], usize::MAX).await?;
+        let live = all.iter().filter(|workspace| !text(workspace, "/live_revision").is_empty());
+        live.map(|workspace| text(workspace, "/name").to_owned()).collect()
     };
     let mut flows = Vec::new();
     for workspace in workspaces {

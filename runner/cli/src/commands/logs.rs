@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 async fn follow(client: &Client, path: &str, json: bool) -> anyhow::Result<Exit> {
-    let mut events = client.follow(Request::get(path).with("follow", true)).await?;
+    let mut events = client.follow(Request::get(path).with("follow", &true)).await?;
     while let Some(event) = events.next().await? {
         match event.name.as_str() {
             "log" => {

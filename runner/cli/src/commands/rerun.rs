@@ -36,9 +36,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         let body = json!({ "newest": args.newest });
         let answer = Client::open(&args.connect)?.send(Request::post(&path, body)).await?;
         if args.json {
-            terminal::json(&answer)?
+            terminal::json(&answer)?;
         } else {
-            terminal::data(text(&answer, "/id"))?
+            terminal::data(text(&answer, "/id"))?;
         }
         Ok(Exit::Done)
     })

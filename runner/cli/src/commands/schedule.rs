@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 async fn next(args: &Next) -> anyhow::Result<Exit> {
     let client = Client::open(&args.connect)?;
-    let answer = client.send(Request::get("/schedules/next").with("limit", args.limit)).await?;
+    let answer = client.send(Request::get("/schedules/next").with("limit", &args.limit)).await?;
     let slots = crate::fields::list(&answer, "/items");
     if args.json {
         terminal::json(&Value::Array(slots.to_vec()))?;

@@ -89,7 +89,7 @@ fn error_line(error: &Value) -> String {
     if !file.is_empty() {
         let part =
             |field| number(error, field).map_or_else(String::new, |number| format!(":{number}"));
-        line.push_str(&format!(" ({}{}{})", visible(file), part("/line"), part("/column")));
+        line = format!("{line} ({}{}{})", visible(file), part("/line"), part("/column"));
     }
     styled(style::BAD, line.trim())
 }
@@ -160,7 +160,7 @@ fn steps(run: &Value, width: Option<u16>) -> Option<String> {
             text(step, "/error").to_owned(),
         ]
     };
-    section(&columns, list(run, "/steps").iter().map(row).collect(), width)
+    section(&columns, &list(run, "/steps").iter().map(row).collect::<Vec<_>>(), width)
 }
 
 fn effects(journal: &[Value], width: Option<u16>) -> Option<String> {
@@ -179,11 +179,11 @@ fn effects(journal: &[Value], width: Option<u16>) -> Option<String> {
         };
         vec![or_dash(entry, "/kind"), or_dash(entry, "/scope"), or_dash(entry, "/state"), value]
     };
-    section(&columns, journal.iter().map(row).collect(), width)
+    section(&columns, &journal.iter().map(row).collect::<Vec<_>>(), width)
 }
 
-fn section(columns: &[Column], rows: Vec<Vec<String>>, width: Option<u16>) -> Option<String> {
-    (!rows.is_empty()).then(|| format!("\n{}", table::render(columns, &rows, width)))
+fn section(columns: &[Column], rows: &[Vec<String>], width: Option<u16>) -> Option<String> {
+    (!rows.is_empty()).then(|| format!("\n{}", table::render(columns, rows, width)))
 }
 
 #[cfg(test)]

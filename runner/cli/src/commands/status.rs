@@ -143,7 +143,8 @@ fn runs(workspace: &Value) -> String {
         .into_iter()
         .filter_map(|(state, word)| {
             let count = workspace.pointer(&format!("/counts/runs/{state}"))?.as_u64()?;
-            (count > 0).then(|| format!("{count} {word}"))
+            // A number stays on the line of its word.
+            (count > 0).then(|| format!("{count}\u{a0}{word}"))
         })
         .collect();
     if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }

@@ -126,14 +126,14 @@ pub(crate) fn line(outcome: &Value) -> String {
     );
     match text(outcome, "/deployment") {
         "" => {}
-        deployment => line.push_str(&format!(" ({deployment})")),
+        deployment => line = format!("{line} ({deployment})"),
     }
     let changes = changes(outcome);
     if !changes.is_empty() {
-        line.push_str(&format!(", flows {changes}"));
+        line = format!("{line}, flows {changes}");
     }
     if let Some(time) = number(outcome, "/hint_to_live_ms") {
-        line.push_str(&format!(", live after {}", moment::measured(time)));
+        line = format!("{line}, live after {}", moment::measured(time));
     }
     line
 }

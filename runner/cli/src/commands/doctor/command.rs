@@ -70,7 +70,7 @@ fn line(check: &Check) -> String {
     let word = styled(style_of(word), &format!("{word:<5}"));
     let mut line = format!("{word} {}: {}", check.name, visible(&check.found));
     if let Some(help) = &check.help {
-        line.push_str(&format!("\n      {} {help}", styled(style::FAINT, "=")));
+        line = format!("{line}\n      {} {help}", styled(style::FAINT, "="));
     }
     line
 }

@@ -89,7 +89,7 @@ async fn start(args: &Args, client: &Client, inputs: Value) -> Result<Value, Fai
         body["idempotency_key"] = key.as_str().into();
     }
     let wait = args.wait.map(|wait| wait.min(MAX_WAIT));
-    let request = Request::post(&path, body).with_some("wait", wait);
+    let request = Request::post(&path, body).with_some("wait", wait.as_ref());
     client.send(request.waits(Duration::from_secs(wait.unwrap_or(0)))).await
 }
 

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn inputs_over_their_bound_are_refused() {
-        let large = vec![b' '; 1 + (MAX_INPUTS as usize)];
+        let large = vec![b' '; 1 + usize::try_from(MAX_INPUTS).unwrap()];
         assert!(read_bounded(large.as_slice(), "stdin").is_err());
         assert!(read_bounded(&large[1..], "stdin").is_ok());
     }

@@ -153,14 +153,14 @@ fn summary(handle: &Handle, report: &SyncReport) -> String {
     };
     for outcome in bad {
         let word = styled(style::BAD, outcome.outcome.as_str());
-        out.push_str(&format!("\n              {} {word}", outcome.workspace));
+        out = format!("{out}\n              {} {word}", outcome.workspace);
     }
     let all = report.root_faults.iter();
     let all = all.chain(report.workspaces.iter().flat_map(|outcome| &outcome.diagnostics));
     let found: Vec<Fault> =
         all.filter(|fault| Diagnostic::is_error(fault)).map(Fault::from).collect();
     if !found.is_empty() {
-        out.push_str(&format!("\n\n{}\n", faults::render(&found)));
+        out = format!("{out}\n\n{}\n", faults::render(&found));
     }
     drop(good);
     out

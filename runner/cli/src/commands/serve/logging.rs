@@ -14,7 +14,7 @@ pub(super) enum Format {
     Json,
 }
 
-/// What is logged unless SIGNALBOX_LOG says otherwise.
+/// What is logged unless `SIGNALBOX_LOG` says otherwise.
 const DEFAULT: &str = "warn,signalbox=info";
 
 /// Sends the log of this process to stderr.
