@@ -116,7 +116,8 @@ impl Link {
                 self.flush();
                 return None;
             }
-            if !self.receive(RecvFlags::DONTWAIT) {
+            self.receive(RecvFlags::DONTWAIT);
+            if self.queue.is_empty() && !self.closed {
                 self.flush();
                 self.receive(RecvFlags::empty());
             }

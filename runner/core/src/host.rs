@@ -1,1 +1,247 @@
-//! The host functions' signatures as data: one table for registration, reference, linter and tests.
+//! The host functions as data: one table for the reference, the linter's knowledge and the tests.
+//!
+//! The cell registers exactly these, and evaluates every example from a script.
+
+/// A host function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostFunction {
+    /// Its name as called: `state::get`.
+    pub name: &'static str,
+    /// How it is called, one line for each form.
+    pub signatures: &'static [&'static str],
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// What it does to the world.
+    pub effect: EffectKind,
+    /// Code that shows it, and what comes of it.
+    pub examples: &'static [Example],
+}
+
+/// What a host function does to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EffectKind {
+    /// Nothing: the same arguments always give the same.
+    Pure,
+    /// It reads what a replay could not know again, or writes the log; recorded in passing.
+    Cheap,
+    /// It happens in the store, in the transaction that records it: exactly once.
+    Internal,
+    /// It happens outside of the runner: at least once.
+    Outside,
+}
+
+/// Code and its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Example {
+    /// Rhai.
+    pub code: &'static str,
+    /// The result as JSON.
+    pub result: &'static str,
+}
+
+macro_rules! functions {
+    ($($effect:ident $name:literal [$($signature:literal),+] $summary:literal
+        { $($code:literal => $result:literal),+ })*) => {
+        /// Every host function, by name.
+        pub const ALL: &[HostFunction] = &[$(HostFunction {
+            name: $name,
+            signatures: &[$($signature),+],
+            summary: $summary,
+            effect: EffectKind::$effect,
+            examples: &[$(Example { code: $code, result: $result }),+],
+        }),*];
+    };
+}
+
+functions! {
+    Internal "broker::request" ["broker::request(target)", "broker::request(target, inputs)"]
+        "Calls another workspace's flow by `service`, `service@version` or `workspace/flow`, and waits for its result."
+        { r#"broker::request("alerts.send@1", #{ message: "hello" }).message"# => r#""hello""# }
+    Internal "broker::start" ["broker::start(target)", "broker::start(target, inputs)"]
+        "Starts another workspace's flow without waiting; the result is the new run's id."
+        { r#"broker::start("reports.count", #{ event: "order" }).len() > 0"# => "true" }
+    Pure "connector" ["connector(name)"]
+        "A connector of the workspace: `get post put patch delete` for type `http`, which answer like `http::get`, and `send(payload)` for the others."
+        { r#"connector("api").get("/bars", #{ limit: 20 }).status"# => "200",
+          r##"connector("slack").send(#{ channel: "#ops", text: "up" }).status"## => "200" }
+    Pure "env" ["env(name)", "env(name, default)"]
+        "A value of the workspace's own environment; without a default, an unknown name is an error."
+        { r#"env("LOG_LEVEL")"# => r#""info""#, r#"env("MISSING", "none")"# => r#""none""# }
+    Pure "hash::sha256" ["hash::sha256(text)", "hash::sha256(bytes)"]
+        "The SHA-256 digest, as hexadecimal text."
+        { r#"hash::sha256("abc")"# => r#""ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad""# }
+    Pure "hash::sha512" ["hash::sha512(text)", "hash::sha512(bytes)"]
+        "The SHA-512 digest, as hexadecimal text."
+        { r#"hash::sha512("abc").len()"# => "128" }
+    Outside "http::delete" ["http::delete(url)", "http::delete(url, options)"]
+        "A DELETE request to a granted host."
+        { r#"http::delete("https://example.test/1").ok"# => "true" }
+    Outside "http::get" ["http::get(url)", "http::get(url, options)"]
+        "A GET request to a granted host; options are `headers`, `query`, `body` and `timeout` in seconds. The response has `status`, `ok`, `headers`, `header(name)`, `text()`, `json()` and `bytes()`; no status is an error by itself."
+        { r#"http::get("https://example.test/a", #{ query: #{ q: 1 } }).json().url"# => r#""https://example.test/a?q=1""# }
+    Outside "http::patch" ["http::patch(url, body)", "http::patch(url, body, options)"]
+        "A PATCH request to a granted host; a body that is neither text nor bytes is sent as JSON."
+        { r#"http::patch("https://example.test/1", #{ a: 1 }).status"# => "200" }
+    Outside "http::post" ["http::post(url, body)", "http::post(url, body, options)"]
+        "A POST request to a granted host; a body that is neither text nor bytes is sent as JSON."
+        { r#"http::post("https://example.test/", #{ a: 1 }).json().method"# => r#""POST""# }
+    Outside "http::put" ["http::put(url, body)", "http::put(url, body, options)"]
+        "A PUT request to a granted host; a body that is neither text nor bytes is sent as JSON."
+        { r#"http::put("https://example.test/1", "text").status"# => "200" }
+    Outside "http::request" ["http::request(method, url, options)"]
+        "A request with any method to a granted host."
+        { r#"http::request("HEAD", "https://example.test/", #{}).status"# => "200" }
+    Pure "json::encode" ["json::encode(value)"]
+        "A value as JSON in one line; bytes as `{\"$bytes\": \"<hex>\"}`."
+        { r#"json::encode(#{ b: [1, 2.5], a: () })"# => r#""{\"a\":null,\"b\":[1,2.5]}""# }
+    Pure "json::parse" ["json::parse(text)"]
+        "The value that some JSON says; an integer that does not fit 64 bits is an error."
+        { r#"json::parse("{\"a\": [1, 0.1]}").a[1]"# => "0.1" }
+    Pure "json::pretty" ["json::pretty(value)"]
+        "A value as JSON in many lines."
+        { r#"json::pretty([1]).contains("\n")"# => "true" }
+    Cheap "log::error" ["log::error(value)"]
+        "Writes a line about something that went wrong."
+        { r#"log::error("no answer")"# => "null" }
+    Cheap "log::info" ["log::info(value)"]
+        "Writes a line about what happens."
+        { r#"log::info("3 hits")"# => "null" }
+    Cheap "log::trace" ["log::trace(value)"]
+        "Writes a line for whoever looks very closely."
+        { r#"log::trace(#{ a: 1 })"# => "null" }
+    Cheap "log::warn" ["log::warn(value)"]
+        "Writes a line that somebody should look at."
+        { r#"log::warn("slow")"# => "null" }
+    Cheap "now" ["now()"]
+        "The present as RFC 3339 text in UTC with microseconds; such texts sort by time."
+        { r#"now().ends_with("Z")"# => "true", "let a = now(); now() >= a" => "true" }
+    Cheap "random" ["random()", "random(low, high)"]
+        "A number from 0 up to 1, or a whole number from `low` to `high`, both included. Not for secrets."
+        { "let r = random(); r >= 0.0 && r < 1.0" => "true", "random(3, 3)" => "3" }
+    Pure "run::attempt" ["run::attempt()"]
+        "Which attempt of the run this is, from 1."
+        { "run::attempt()" => "1" }
+    Pure "run::caller" ["run::caller()"]
+        "Who called, as `workspace/flow`; `()` unless a call started the run."
+        { "run::caller()" => "null" }
+    Pure "run::flow" ["run::flow()"]
+        "The run's flow."
+        { "run::flow()" => r#""test""# }
+    Pure "run::id" ["run::id()"]
+        "The run's id."
+        { "run::id().len()" => "36" }
+    Pure "run::revision" ["run::revision()"]
+        "The commit that the run is pinned to."
+        { "run::revision().len()" => "40" }
+    Pure "run::slot" ["run::slot()"]
+        "The nominal time of the slot, like `now()`; `()` unless a schedule started the run."
+        { "run::slot()" => r#""2023-11-14T22:13:20.000000Z""# }
+    Pure "run::trigger" ["run::trigger()"]
+        "What started the run: `schedule`, `call`, `api` or `retry`."
+        { "run::trigger()" => r#""schedule""# }
+    Pure "run::workspace" ["run::workspace()"]
+        "The run's workspace."
+        { "run::workspace()" => r#""shop""# }
+    Cheap "secret" ["secret(name)"]
+        "A handle of a secret, for header values and connectors. No script sees the value."
+        { r#"http::get("https://example.test/", #{ headers: #{ authorization: `Bearer ${secret("TOKEN")}` } }).ok"# => "true" }
+    Internal "state::add" ["state::add(name, by)"]
+        "Adds to a whole number, 0 when it is missing; the result is the sum."
+        { r#"state::add("count", 2); state::add("count", 3)"# => "5" }
+    Internal "state::delete" ["state::delete(name)"]
+        "Deletes a value; the result says whether there was one."
+        { r#"state::set("x", 1); [state::delete("x"), state::delete("x")]"# => "[true,false]" }
+    Internal "state::get" ["state::get(name)", "state::get(name, default)"]
+        "A value of the workspace's state; `()` or the default when it is missing."
+        { r#"state::get("missing")"# => "null", r#"state::get("missing", 7)"# => "7" }
+    Internal "state::list" ["state::list()", "state::list(prefix)"]
+        "The names of the values, or of those that start with a prefix."
+        { r#"state::set("a/1", 1); state::set("b", 1); state::list("a/")"# => r#"["a/1"]"# }
+    Internal "state::set" ["state::set(name, value)"]
+        "Sets a value of the workspace's state."
+        { r#"state::set("x", #{ a: [1] }); state::get("x").a[0]"# => "1" }
+    Internal "state::swap" ["state::swap(name, expected, value)"]
+        "Sets a value if it is as expected, `()` for missing; the result says whether it was."
+        { r#"[state::swap("x", (), 1), state::swap("x", (), 2)]"# => "[true,false]" }
+    Cheap "step" ["step(name, closure)"]
+        "Calls the closure and keeps its result: it is not called again when the run is resumed or retried."
+        { r#"step("score", || 40 + 2)"# => "42" }
+    Pure "text::join" ["text::join(list, separator)"]
+        "The parts of a list as one text."
+        { r#"text::join(["a", 1, 2.5], ", ")"# => r#""a, 1, 2.5""# }
+    Pure "text::lines" ["text::lines(text)"]
+        "The lines of a text."
+        { r#"text::lines("a\nb")"# => r#"["a","b"]"# }
+    Pure "text::pad_left" ["text::pad_left(text, width)"]
+        "The text with spaces before it, so many characters wide."
+        { r#"text::pad_left("7", 3)"# => r#""  7""# }
+    Pure "text::pad_right" ["text::pad_right(text, width)"]
+        "The text with spaces behind it, so many characters wide."
+        { r#"text::pad_right("7", 3)"# => r#""7  ""# }
+    Pure "text::percent_encode" ["text::percent_encode(text)"]
+        "The text as it may stand in a URL."
+        { r#"text::percent_encode("a b/ä")"# => r#""a%20b%2F%C3%A4""# }
+    Pure "text::repeat" ["text::repeat(text, times)"]
+        "The text so many times."
+        { r#"text::repeat("ab", 2)"# => r#""abab""# }
+    Pure "text::slug" ["text::slug(text)"]
+        "Lower-case letters and digits, with `-` for whatever is between."
+        { r#"text::slug("Hello, World!")"# => r#""hello-world""# }
+    Pure "text::trim" ["text::trim(text)"]
+        "The text without white space around it."
+        { r#"text::trim("  a ")"# => r#""a""# }
+    Pure "text::truncate" ["text::truncate(text, most)"]
+        "At most so many characters, the last of them `…` when there were more."
+        { r#"text::truncate("abcdef", 4)"# => r#""abc…""# }
+    Pure "text::words" ["text::words(text)"]
+        "The parts of a text between white space."
+        { r#"text::words(" a  b ")"# => r#"["a","b"]"# }
+    Pure "time::add" ["time::add(moment, seconds)", "time::add(moment, duration)"]
+        "A moment so many seconds later, or later by a duration such as `1h30m` or `-15m`."
+        { r#"time::add("2026-01-31T00:00:00Z", "1h30m")"# => r#""2026-01-31T01:30:00.000000Z""#,
+          r#"time::add("2026-01-31T00:00:00Z", -1)"# => r#""2026-01-30T23:59:59.000000Z""# }
+    Pure "time::diff" ["time::diff(later, earlier)"]
+        "The seconds between two moments."
+        { r#"time::diff("2026-01-01T00:01:00Z", "2026-01-01T00:00:00.5Z")"# => "59.5" }
+    Pure "time::format" ["time::format(moment, format)", "time::format(moment, format, zone)"]
+        "A moment as text by a strftime format, in UTC or a zone."
+        { r#"time::format("2026-07-01T12:00:00Z", "%H:%M", "America/New_York")"# => r#""08:00""# }
+    Pure "time::from_unix" ["time::from_unix(seconds)"]
+        "The moment so many seconds after 1970."
+        { "time::from_unix(0)" => r#""1970-01-01T00:00:00.000000Z""# }
+    Pure "time::parse" ["time::parse(text)"]
+        "A moment in the form of `now()`, from RFC 3339 text with any offset."
+        { r#"time::parse("2026-01-01T01:00:00+01:00")"# => r#""2026-01-01T00:00:00.000000Z""# }
+    Pure "time::parts" ["time::parts(moment)", "time::parts(moment, zone)"]
+        "A moment's year, month, day, hour, minute, second, microsecond, weekday and offset in seconds."
+        { r#"time::parts("2026-07-01T12:34:56Z").minute"# => "34" }
+    Pure "time::unix" ["time::unix(moment)"]
+        "The whole seconds of a moment since 1970."
+        { r#"time::unix("1970-01-02T00:00:00Z")"# => "86400" }
+    Pure "time::weekday" ["time::weekday(moment)", "time::weekday(moment, zone)"]
+        "The day of the week, 1 for Monday to 7 for Sunday."
+        { r#"time::weekday("2026-11-21T12:00:00Z", "UTC")"# => "6" }
+    Cheap "uuid" ["uuid()"]
+        "A random UUID, version 4."
+        { "uuid().len()" => "36" }
+}
+
+/// The host function of a name.
+pub fn find(name: &str) -> Option<&'static HostFunction> {
+    ALL.iter().find(|function| function.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order_and_complete() {
+        assert!(ALL.is_sorted_by(|a, b| a.name < b.name));
+        for function in ALL {
+            let begins = |signature: &&str| signature.starts_with(&format!("{}(", function.name));
+            assert!(function.signatures.iter().all(|signature| begins(&signature)), "{}", function.name);
+            assert!(function.summary.ends_with('.'), "{}", function.name);
+        }
+    }
+}

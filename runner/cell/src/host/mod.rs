@@ -30,6 +30,13 @@ pub(crate) use secret::Secret;
 #[cfg(test)]
 pub(crate) use secret::proof;
 
+/// The type of connectors' handles.
+#[cfg(test)]
+pub(crate) fn connector_type() -> std::any::TypeId {
+    std::any::TypeId::of::<connector::Connector>()
+}
+
+
 use crate::context;
 use crate::script::error::HostResult;
 use crate::script::value::{refuse_secrets, to_value};

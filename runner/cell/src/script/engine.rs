@@ -18,7 +18,7 @@ use signalbox_core::source::MAX_SCRIPT;
 use super::library::Libraries;
 
 /// Most lines of a script: Rhai counts them in 16 bits.
-const MAX_LINES: usize = 20_000;
+pub(crate) const MAX_LINES: usize = 20_000;
 /// Most characters in a line of a script, for the same reason.
 const MAX_COLUMNS: usize = 60_000;
 /// Calls within calls, and expressions within expressions outside and inside of functions.

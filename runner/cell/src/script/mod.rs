@@ -6,4 +6,4 @@ pub(crate) mod error;
 pub(crate) mod library;
 pub(crate) mod value;
 
-pub(crate) use engine::{compile, compile_expression, engine};
+pub(crate) use engine::{MAX_LINES, compile, compile_expression, engine};

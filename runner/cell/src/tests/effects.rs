@@ -82,7 +82,7 @@ fn a_response_has_status_headers_and_body_and_becomes_a_map() {
 #[test]
 fn a_failure_is_caught_as_text_and_an_uncaught_refusal_ends_as_denied() {
     let mut runner = Runner::new();
-    let caught = run(r#"try { http::get("http://refused") } catch (e) { e }"#);
+    let caught = run(r#"let m = ""; try { http::get("http://refused") } catch (e) { m = e } m"#);
     assert_eq!(runner.evaluate(&caught).json(), r#""SB0506: not granted""#);
     let (reason, error) = runner.evaluate(&run("\n  http::get(\"http://refused\")")).error();
     assert_eq!((reason, error.code, error.message.as_str()), (Reason::Denied, Code::Denied, "not granted"));
