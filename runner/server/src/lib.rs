@@ -8,6 +8,7 @@ mod api;
 mod app;
 mod body;
 mod guard;
+mod listener;
 mod options;
 mod pages;
 mod problem;

@@ -18,7 +18,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use crate::api::{
-    calls, events, flows, healthz, metrics, readyz, runs, schedules, secrets, sync, workspaces,
+    calls, events, flows, healthz, metrics, readyz, runs, schedules, secrets, source, sync,
+    workspaces,
 };
 use crate::app::App;
 use crate::guard::guard;
@@ -72,6 +73,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(workspaces::deployments::list_deployments))
         .routes(routes!(workspaces::rollback::rollback))
         .routes(routes!(workspaces::unpin::unpin))
+        .routes(routes!(source::source))
         .routes(routes!(sync::sync))
         .routes(routes!(flows::list::list_flows))
         .routes(routes!(runs::list::list_runs))

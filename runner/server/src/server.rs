@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
 use signalbox_engine::Handle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::listener::Bounded;
 use crate::options::{Error, Options};
 use crate::routes;
 
@@ -57,13 +57,8 @@ impl Server {
             // An error means that the sender is gone: stop as well.
             drop(closing.wait_for(|closing| *closing).await);
         };
-        let listener = self.listener.tap_io(|stream| {
-            // A small answer leaves at once. Without it everything works, slower.
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "failed to switch off the delay of small answers");
-            }
-        });
-        let serving = axum::serve(listener, self.router).with_graceful_shutdown(stop);
+        let serving =
+            axum::serve(Bounded::new(self.listener), self.router).with_graceful_shutdown(stop);
         let mut serving = std::pin::pin!(serving.into_future());
         tokio::select! {
             ended = &mut serving => return ended.map_err(Error::Serve),

@@ -9,5 +9,6 @@ pub(crate) mod readyz;
 pub(crate) mod runs;
 pub(crate) mod schedules;
 pub(crate) mod secrets;
+pub(crate) mod source;
 pub(crate) mod sync;
 pub(crate) mod workspaces;

@@ -48,6 +48,9 @@ async fn a_sync_says_what_is_wrong_with_the_source() {
     let report = waited.json();
     assert_eq!(report["diagnostics"][0]["code"], "SB0120", "{report}");
     assert!(report["workspaces"].is_array());
+    let source = server.get("/api/v1/source").await.json();
+    assert_eq!((&source["head"], &source["healthy"]), (&report["revision"], &false.into()));
+    assert_eq!(source["diagnostics"], report["diagnostics"]);
     assert_eq!(server.post("/api/v1/sync", "{}").await.status, 202);
     let one = server.post("/api/v1/workspaces/media/sync", r#"{"wait":60}"#).await;
     assert_eq!(one.json()["diagnostics"][0]["code"], "SB0120");
