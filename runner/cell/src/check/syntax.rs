@@ -40,19 +40,42 @@ impl Checker<'_> {
                 Ok(ast) => return Some(ast),
                 Err(error) => error,
             };
-            let ParseErrorType::VariableUndefined(name) = *kind else {
-                self.syntax(&kind, position);
-                return None;
+            let name = match *kind {
+                ParseErrorType::VariableUndefined(name) => name,
+                // Reported with every other call that leads nowhere.
+                ParseErrorType::ModuleUndefined(_) => return self.compile_laxly(),
+                kind => {
+                    self.syntax(&kind, position);
+                    return None;
+                }
             };
             if scope.contains(&name) {
                 // Inside of a function, where no outer variable is known.
                 self.unknown_variable(&name, position, &[]);
-                return None;
+                return self.compile_laxly();
             }
             self.unknown_variable(&name, position, visible);
             scope.push(name, ());
         }
         None
+    }
+
+    /// The AST of code whose names are known to be wrong somewhere, to find what else is.
+    fn compile_laxly(&mut self) -> Option<AST> {
+        let mut engine = crate::script::engine();
+        engine.set_strict_variables(false);
+        let compiled = if self.script.kind == ScriptKind::Expression {
+            engine.compile_expression(&self.text)
+        } else {
+            engine.compile(&self.text)
+        };
+        match compiled {
+            Ok(ast) => Some(ast),
+            Err(ParseError(kind, position)) => {
+                self.syntax(&kind, position);
+                None
+            }
+        }
     }
 
     fn unknown_variable(&mut self, name: &str, position: Position, visible: &[&str]) {
@@ -69,11 +92,6 @@ impl Checker<'_> {
 
     fn syntax(&mut self, kind: &ParseErrorType, position: Position) {
         let (code, message, help) = match kind {
-            ParseErrorType::ModuleUndefined(name) => {
-                let near = did_you_mean(name, self.names.modules());
-                let help = near.map(|near| format!("did you mean `{near}`?"));
-                (Code::UnknownFunction, format!("unknown module `{name}`"), help)
-            }
             ParseErrorType::Reserved(word) | ParseErrorType::BadInput(LexError::ImproperSymbol(word, _))
                 if word == "eval" =>
             {

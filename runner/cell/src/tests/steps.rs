@@ -37,9 +37,9 @@ fn a_script_gets_its_inputs_and_a_call_goes_through_the_broker() {
     };
     let call = Action::Call {
         target: "alerts.send@1".to_owned(),
-        inputs: Value::map([("text", Value::from("it is ${steps.go}"))]),
+        inputs: Value::map([("text", Value::from("it is ${steps.work}"))]),
     };
-    let plan = Plan { steps: vec![step("go", script), step("tell", call)], ..Plan::default() };
+    let plan = Plan { steps: vec![step("work", script), step("tell", call)], ..Plan::default() };
     let record = runner.evaluate(&plan);
     assert_eq!(record.json(), r#"{"text":"it is 8"}"#);
     assert!(matches!(&record.requests[0], Request::Call { target, wait: true, .. } if target == "alerts.send@1"));
