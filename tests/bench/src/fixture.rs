@@ -1,0 +1,75 @@
+//! The repository whose flows are measured.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use signalbox_core::clock::{Clock, Timestamp};
+use signalbox_engine::{Engine, Options};
+use signalbox_store::sqlite::{self, SqliteStore};
+use signalbox_sync::hints::HintKind;
+use signalbox_testkit::Repo;
+
+/// Fibonacci numbers, the slow way.
+pub(crate) const FIB: &str = "fn fib(n) { if n < 2 { n } else { fib(n - 1) + fib(n - 2) } }";
+
+/// A repository with the flows `one`, `three`, `hundred` and `fib` in the workspace `bench`.
+pub(crate) fn repository() -> Repo {
+    let repo = Repo::new();
+    repo.write(
+        "signalbox.yaml",
+        "version: 1\nworkspaces:\n  bench:\n    kind: platform\n    path: bench\n",
+    );
+    repo.write("bench/flows/one.yaml", "run: inputs.x + 1\n");
+    repo.write(
+        "bench/flows/three.yaml",
+        "steps:\n  - { id: a, run: inputs.x + 1 }\n  - { id: b, run: steps.a + 1 }\n  - { id: c, run: steps.b + 1 }\n",
+    );
+    let hundred: String =
+        (0..100).map(|n| format!("  - {{ id: s{n}, run: inputs.x + {n} }}\n")).collect();
+    repo.write("bench/flows/hundred.yaml", format!("steps:\n{hundred}"));
+    repo.write("bench/libraries/fib.rhai", FIB);
+    let forty: String =
+        (0..40).map(|n| format!("  - {{ id: s{n}, script: scripts/fib.rhai }}\n")).collect();
+    repo.write("bench/scripts/fib.rhai", format!("{FIB}\nfn main(inputs) {{ fib(10) }}\n"));
+    repo.write("bench/flows/fib.yaml", format!("steps:\n{forty}"));
+    repo.commit("flows to measure");
+    repo
+}
+
+#[derive(Debug)]
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Timestamp(i64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+/// An engine in this process over a repository, with everything in it live.
+pub(crate) async fn engine(repo: &Path, data: &Path, binary: &Path) -> Result<Engine> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let options = sqlite::Options { clock: Arc::clone(&clock) };
+    let store = Arc::new(SqliteStore::open(data, options)?);
+    let location = signalbox_sync::Location::parse(&repo.to_string_lossy())?;
+    let source = Arc::new(signalbox_sync::Source::open(&location, None, "")?);
+    let engine = Engine::start(Options {
+        source,
+        source_name: "bench".to_owned(),
+        manifest: None,
+        data: data.to_path_buf(),
+        store,
+        clock,
+        cell: (binary.to_path_buf(), vec!["__cell".to_owned()]),
+        poll: Duration::from_secs(3600),
+        grace: Duration::from_secs(10),
+        own_ports: Vec::new(),
+    })
+    .await?;
+    let report = engine.handle().sync(HintKind::Cli, Some(Duration::from_secs(30))).await?;
+    let report = report.context("the first sync takes too long")?;
+    ensure!(report.is_good(), "the repository to measure is not live: {report:?}");
+    Ok(engine)
+}

@@ -1,1 +1,0 @@
-//! Benchmarks of Signalbox beside the raw limits of the machine

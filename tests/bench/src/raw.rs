@@ -1,0 +1,102 @@
+//! What the machine can do without Signalbox.
+
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::fixture::FIB;
+use crate::report::{Report, per_second, percentile};
+
+/// The argument that makes this program the child that sends everything back.
+pub(crate) const ECHO: &str = "__echo";
+/// Durable commits of one row per second.
+pub(crate) const COMMITS: &str = "raw: durable commits of one row";
+/// Durable rows per second in batches of 200.
+pub(crate) const ROWS: &str = "raw: durable rows in batches of 200";
+/// A round trip to a child process.
+pub(crate) const ROUND_TRIP: &str = "raw: round trip to a child";
+/// 40 evaluations of fib(10) in process.
+pub(crate) const EVALUATION: &str = "raw: Rhai 40 × fib(10)";
+
+pub(crate) fn measure(report: &mut Report) -> Result<()> {
+    commits(report)?;
+    round_trip(report)?;
+    evaluation(report)
+}
+
+fn commits(report: &mut Report) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut database = rusqlite::Connection::open(folder.path().join("raw.db"))?;
+    database.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+         CREATE TABLE rows (id INTEGER PRIMARY KEY, name TEXT, body BLOB);",
+    )?;
+    let insert = "INSERT INTO rows (name, body) VALUES (?, ?)";
+    let body = [7_u8; 100];
+    let started = Instant::now();
+    for _ in 0..3_000 {
+        database.prepare_cached(insert)?.execute(("a flow", body.as_slice()))?;
+    }
+    report.add(COMMITS, per_second(3_000, started), "/s");
+    let started = Instant::now();
+    for _ in 0..500 {
+        let batch = database.transaction()?;
+        for _ in 0..200 {
+            batch.prepare_cached(insert)?.execute(("a flow", body.as_slice()))?;
+        }
+        batch.commit()?;
+    }
+    report.add(ROWS, per_second(100_000, started), "/s");
+    Ok(())
+}
+
+/// Sends back what comes in, until nothing does.
+pub(crate) fn echo() -> Result<()> {
+    use std::os::fd::AsFd as _;
+    let mut socket = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    let mut buffer = [0; 64];
+    loop {
+        match socket.read(&mut buffer)? {
+            0 => return Ok(()),
+            length => socket.write_all(&buffer[..length])?,
+        }
+    }
+}
+
+fn round_trip(report: &mut Report) -> Result<()> {
+    let (mut socket, theirs) = UnixStream::pair()?;
+    let mut child = Command::new(std::env::current_exe()?)
+        .arg(ECHO)
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .spawn()?;
+    let mut times = Vec::new();
+    for _ in 0..10_000 {
+        let started = Instant::now();
+        socket.write_all(&[1; 64])?;
+        socket.read_exact(&mut [0; 64])?;
+        times.push(started.elapsed().as_secs_f64() * 1e6);
+    }
+    drop(socket);
+    child.wait()?;
+    report.add(ROUND_TRIP, percentile(&mut times, 50.0), "µs");
+    Ok(())
+}
+
+fn evaluation(report: &mut Report) -> Result<()> {
+    let engine = rhai::Engine::new();
+    let ast = engine.compile(FIB)?;
+    let mut times = Vec::new();
+    for _ in 0..50 {
+        let started = Instant::now();
+        for _ in 0..40 {
+            let _: i64 = engine.call_fn(&mut rhai::Scope::new(), &ast, "fib", (10_i64,))?;
+        }
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    report.add(EVALUATION, percentile(&mut times, 50.0), "ms");
+    Ok(())
+}
