@@ -52,7 +52,7 @@ fn every_link_of_the_chain_holds_and_nothing_is_left_behind() {
         "read       bars from the market data API",
         "asked      alerts.send of homeops-platform, let through by domain_uses_export",
         "delivered  to Slack, #trading-alerts: [HIGH] trading-signal: Strong signal:",
-        r#"returned   {"delivered":1,"failed":0} to the scan"#,
+        r#"returned   {"delivered":2,"failed":0} to the scan"#,
         r#"succeeded  homeops-financial/atom-nightly-scan with {"alerts":1,"signals":2}"#,
         "succeeded  homeops-platform/monitoring/market-hours with",
         "every link held",

@@ -102,7 +102,9 @@ pub(super) fn link(link: &Link) -> String {
             let what = format!("{SERVICE} of {PLATFORM}, let through by {}", rule.as_str());
             good("asked", &what, Some(run))
         }
-        Link::Delivered(message) => good("delivered", &posted(message), None),
+        Link::Delivered(message) => {
+            good("delivered", &format!("to Slack, {}", posted(message)), None)
+        }
         Link::Returned(answer) => good("returned", &format!("{answer} to the scan"), None),
         Link::Scanned(ended) => succeeded(SCAN, ended),
         Link::Closed(ended) => succeeded(&format!("{PLATFORM}/{BEGINNING}"), ended),
@@ -116,7 +118,7 @@ fn succeeded(flow: &str, ended: &Ended) -> String {
 
 fn posted(message: &Message) -> String {
     let text = styled(style::STRONG, &visible(&message.text));
-    format!("to Slack, {}: {text}", visible(&message.channel))
+    format!("{}: {text}", visible(&message.channel))
 }
 
 /// The chain does not hold.
@@ -181,6 +183,12 @@ pub(super) fn deployment(outcome: &Outcome) -> Option<String> {
             Some(format!("{}\n\n{}\n", bad(name, &what, None), faults::render(&faults)))
         }
     }
+}
+
+/// A workspace whose last revision was refused is wanted as it is live.
+pub(super) fn recovered(outcome: &Outcome) -> String {
+    let commit = short(outcome.commit.as_str());
+    good("live", &format!("{} is good again at revision {commit}", outcome.workspace), None)
 }
 
 /// What fires next.

@@ -1,5 +1,6 @@
 //! One session of the demo, from its folder to its end.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -93,11 +94,17 @@ impl Session<'_> {
         for outcome in report.workspaces {
             match outcome.outcome {
                 DeploymentOutcome::Deployed | DeploymentOutcome::Unchanged => {
+                    // The look at the start may have been first: then its deployment has the time.
+                    let deployed = self.handle.deployments(&outcome.workspace, 1, None).await?;
+                    let taken = deployed.first().and_then(|deployed| deployed.new.hint_to_live_ms);
+                    slowest = slowest.max(taken.unwrap_or_default());
                     workspaces.push(outcome.workspace.to_string());
                 }
-                _ => faults.extend(outcome.diagnostics),
+                DeploymentOutcome::Rejected
+                | DeploymentOutcome::Superseded
+                | DeploymentOutcome::Held
+                | DeploymentOutcome::RolledBack => faults.extend(outcome.diagnostics),
             }
-            slowest = slowest.max(outcome.hint_to_live_ms.unwrap_or_default());
         }
         if !faults.is_empty() || workspaces.is_empty() {
             let mut failure = Failure::new(Exit::Bug, "the example is not live");
@@ -140,6 +147,7 @@ impl Session<'_> {
 
     /// Says what happens from now on, until the engine stops.
     async fn follow(&self, events: &mut Receiver<Arc<Event>>) -> anyhow::Result<Exit> {
+        let mut refused = BTreeSet::new();
         loop {
             let event = self.something(events).await?;
             for message in self.stand_ins.seen.take_messages() {
@@ -148,7 +156,21 @@ impl Session<'_> {
             if let Some(event) = event {
                 self.tell(&event).await?;
             }
+            self.tell_recovery(&mut refused)?;
         }
+    }
+
+    /// Says when a workspace whose revision was refused has a good one again: one that was live all
+    /// the time is no deployment, and no event.
+    fn tell_recovery(&self, refused: &mut BTreeSet<WorkspaceName>) -> anyhow::Result<()> {
+        for (workspace, outcome) in &self.handle.live().last {
+            if !outcome.is_good() {
+                refused.insert(workspace.clone());
+            } else if refused.remove(workspace) && outcome.outcome == DeploymentOutcome::Unchanged {
+                data(&narrate::recovered(outcome))?;
+            }
+        }
+        Ok(())
     }
 
     /// The next event; `None` when something reached the stand-ins, or events were lost.

@@ -48,7 +48,7 @@ fn run_id(number: u8) -> RunId {
 impl World {
     async fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let options = Options::new(Arc::new(SystemClock));
+        let options = Options { clock: Arc::new(SystemClock) };
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data.path(), options).unwrap());
         let deployment = store.deploy(vec![rejected()], Vec::new()).await.unwrap()[0];
         let seen = Arc::new(Seen::default());
