@@ -15,7 +15,7 @@ use crate::link::Link;
 use crate::plan::{Broken, Program, Setting, evaluate};
 use crate::protocol::{End, FromCell, Start, ToCell};
 use crate::run::{Run, Stop, over_the_bound};
-use crate::script::error::{ending, Described};
+use crate::script::error::{Described, ending};
 use crate::script::{engine, library};
 
 /// Evaluates whatever the runner sends, until it is gone. `isolation` is the level for the first
@@ -66,7 +66,9 @@ impl Cell {
                 library::forget(tree);
                 self.programs.retain(|_, loaded| loaded.tree != tree);
             }
-            ToCell::Journal { run, entries } => self.journals.entry(run).or_default().extend(entries),
+            ToCell::Journal { run, entries } => {
+                self.journals.entry(run).or_default().extend(entries)
+            }
             ToCell::Start(start) => self.start(*start),
             ToCell::Check(request) => {
                 crate::check::check(&self.engine, &request, &mut |frame| send(&frame));
@@ -109,10 +111,13 @@ fn evaluate_run(
     let result = match (loaded.program(engine), inputs) {
         (Ok(program), Ok(inputs)) => {
             let result = catch_unwind(AssertUnwindSafe(|| evaluate(engine, &program, inputs)));
-            result.unwrap_or_else(|_| Err(Broken::Error(plain("a function of the runner panicked"))))
+            result
+                .unwrap_or_else(|_| Err(Broken::Error(plain("a function of the runner panicked"))))
         }
         (Err(described), _) => Err(Broken::Error(described)),
-        (_, Err(error)) => Err(Broken::Error(plain(&format!("inputs that cannot be read: {error}")))),
+        (_, Err(error)) => {
+            Err(Broken::Error(plain(&format!("inputs that cannot be read: {error}"))))
+        }
     };
     let Some(mut run) = context::finish() else { return (Chunk::default(), None) };
     let end = end_of(result, &run);

@@ -240,7 +240,11 @@ mod tests {
         assert!(ALL.is_sorted_by(|a, b| a.name < b.name));
         for function in ALL {
             let begins = |signature: &&str| signature.starts_with(&format!("{}(", function.name));
-            assert!(function.signatures.iter().all(|signature| begins(&signature)), "{}", function.name);
+            assert!(
+                function.signatures.iter().all(|signature| begins(&signature)),
+                "{}",
+                function.name
+            );
             assert!(function.summary.ends_with('.'), "{}", function.name);
         }
     }

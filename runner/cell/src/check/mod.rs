@@ -75,8 +75,8 @@ impl<'a> Checker<'a> {
         let has_main = ast.iter_functions().any(|f| f.name == "main" && f.params.len() == 1);
         if self.script.kind == ScriptKind::Script && !has_main {
             let message = "the script has no `main(inputs)`".to_owned();
-            self.report(Code::NoMain, (0, 0), 1, message)
-                .help = Some("add `fn main(inputs) { ... }`".to_owned());
+            self.report(Code::NoMain, (0, 0), 1, message).help =
+                Some("add `fn main(inputs) { ... }`".to_owned());
         }
     }
 

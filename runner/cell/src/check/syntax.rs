@@ -85,14 +85,16 @@ impl Checker<'_> {
         if self.facts.diagnostics.iter().any(|fault| known(fault, place.clone())) {
             return;
         }
-        let help = did_you_mean(name, visible.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+        let help = did_you_mean(name, visible.iter().copied())
+            .map(|near| format!("did you mean `{near}`?"));
         let message = format!("unknown variable `{name}`");
         self.report(Code::UnknownVariable, at, name.chars().count(), message).help = help;
     }
 
     fn syntax(&mut self, kind: &ParseErrorType, position: Position) {
         let (code, message, help) = match kind {
-            ParseErrorType::Reserved(word) | ParseErrorType::BadInput(LexError::ImproperSymbol(word, _))
+            ParseErrorType::Reserved(word)
+            | ParseErrorType::BadInput(LexError::ImproperSymbol(word, _))
                 if word == "eval" =>
             {
                 let help = Some("call the function itself, or keep closures in a map".to_owned());

@@ -6,9 +6,9 @@ use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Severity, did_you_mean};
 
+use super::Checker;
 use super::names::Names;
 use super::syntax::at;
-use super::Checker;
 use crate::script::library::{path_of, source};
 
 /// Functions by name, with the numbers of arguments that they take.
@@ -35,8 +35,12 @@ impl Checker<'_> {
         });
         ast.walk(&mut |path: &[ASTNode]| {
             match path.last() {
-                Some(ASTNode::Expr(Expr::FnCall(call, position))) => self.call(call, *position, &own),
-                Some(ASTNode::Stmt(Stmt::FnCall(call, position))) => self.call(call, *position, &own),
+                Some(ASTNode::Expr(Expr::FnCall(call, position))) => {
+                    self.call(call, *position, &own)
+                }
+                Some(ASTNode::Stmt(Stmt::FnCall(call, position))) => {
+                    self.call(call, *position, &own)
+                }
                 Some(ASTNode::Expr(Expr::MethodCall(call, position))) => {
                     self.method(call, *position, &own);
                 }
@@ -58,7 +62,10 @@ impl Checker<'_> {
         let Some((path, text)) = found else {
             let message = format!("the workspace has no library `{name}`");
             let fault = self.report(Code::UnknownImport, at(*position), length, message);
-            fault.help = Some("a library is named by its path from the workspace's folder, without `.rhai`".to_owned());
+            fault.help = Some(
+                "a library is named by its path from the workspace's folder, without `.rhai`"
+                    .to_owned(),
+            );
             return None;
         };
         self.facts.imports.push(path);
@@ -83,11 +90,13 @@ impl Checker<'_> {
             Some(_) if self.names.function(name).is_some_and(|takes| takes.contains(&count)) => {}
             Some(takes) => self.wrong_count(name, takes.clone(), count, position),
             None => {
-                let known = own.functions.keys().map(String::as_str).chain(self.names.functions(""));
+                let known =
+                    own.functions.keys().map(String::as_str).chain(self.names.functions(""));
                 let near = did_you_mean(name, known.filter(|name| is_name(name)));
                 let help = near.map(|near| format!("did you mean `{near}`?"));
                 let message = format!("unknown function `{name}`");
-                self.report(Code::UnknownFunction, at(position), name.chars().count(), message).help = help;
+                self.report(Code::UnknownFunction, at(position), name.chars().count(), message)
+                    .help = help;
             }
         }
     }
@@ -117,7 +126,8 @@ impl Checker<'_> {
                 let near = did_you_mean(name, known.iter().copied());
                 let help = near.map(|near| format!("did you mean `{module}::{near}`?"));
                 let message = format!("unknown function `{full}`");
-                self.report(Code::UnknownFunction, at(position), name.chars().count(), message).help = help;
+                self.report(Code::UnknownFunction, at(position), name.chars().count(), message)
+                    .help = help;
             }
         }
     }
@@ -132,7 +142,13 @@ impl Checker<'_> {
         self.report(Code::UnknownFunction, at(position), 1, message).help = help;
     }
 
-    fn wrong_count(&mut self, name: &str, takes: BTreeSet<usize>, count: usize, position: Position) {
+    fn wrong_count(
+        &mut self,
+        name: &str,
+        takes: BTreeSet<usize>,
+        count: usize,
+        position: Position,
+    ) {
         let takes: Vec<_> = takes.iter().map(usize::to_string).collect();
         let message = format!("`{name}` takes {} arguments, not {count}", takes.join(" or "));
         self.report(Code::UnknownFunction, at(position), name.chars().count(), message);
@@ -149,7 +165,8 @@ impl Checker<'_> {
             let near = did_you_mean(name, self.names.functions("").filter(|name| is_name(name)));
             let help = near.map(|near| format!("did you mean `{near}`?"));
             let message = format!("no value has a method `{name}`");
-            let fault = self.report(Code::UnknownMethod, at(position), name.chars().count(), message);
+            let fault =
+                self.report(Code::UnknownMethod, at(position), name.chars().count(), message);
             fault.severity = Severity::Warning;
             fault.help = help;
         }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rhai::{Dynamic, Engine, Map, Module};
+use rhai::{Dynamic, Engine, Map, Module, NativeCallContext};
 use signalbox_core::Value;
 use signalbox_core::value::encode;
 
-use super::{open_map, open_text};
+use super::{open_map, open_text, placed};
 use crate::protocol::Request;
 use crate::run::ask;
 use crate::script::error::HostResult;
@@ -16,14 +16,18 @@ const INPUTS: &str = "the inputs of a call";
 
 pub(super) fn register(engine: &mut Engine) {
     let mut module = Module::new();
-    module.set_native_fn("request", |target: &str, inputs: Map| {
-        call(target, &open_map(inputs, INPUTS)?, true)
+    module.set_native_fn("request", |ctx: NativeCallContext, target: &str, inputs: Map| {
+        placed(&ctx, || call(target, &open_map(inputs, INPUTS)?, true))
     });
-    module.set_native_fn("request", |target: &str| call(target, &none(), true));
-    module.set_native_fn("start", |target: &str, inputs: Map| {
-        call(target, &open_map(inputs, INPUTS)?, false)
+    module.set_native_fn("request", |ctx: NativeCallContext, target: &str| {
+        placed(&ctx, || call(target, &none(), true))
     });
-    module.set_native_fn("start", |target: &str| call(target, &none(), false));
+    module.set_native_fn("start", |ctx: NativeCallContext, target: &str, inputs: Map| {
+        placed(&ctx, || call(target, &open_map(inputs, INPUTS)?, false))
+    });
+    module.set_native_fn("start", |ctx: NativeCallContext, target: &str| {
+        placed(&ctx, || call(target, &none(), false))
+    });
     engine.register_static_module("broker", module.into());
 }
 

@@ -26,14 +26,19 @@ const SEND: [&str; 1] = ["send"];
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Connector>("connector");
     engine.register_fn("connector", connector);
-    engine.register_fn("to_string", |connector: &mut Connector| format!("connector {}", connector.name));
+    engine.register_fn("to_string", |connector: &mut Connector| {
+        format!("connector {}", connector.name)
+    });
     for method in HTTP {
         engine.register_fn(method, move |connector: &mut Connector, path: &str| {
             connector.http(method, &[path.into()])
         });
-        engine.register_fn(method, move |connector: &mut Connector, path: &str, second: Dynamic| {
-            connector.http(method, &[path.into(), second])
-        });
+        engine.register_fn(
+            method,
+            move |connector: &mut Connector, path: &str, second: Dynamic| {
+                connector.http(method, &[path.into(), second])
+            },
+        );
         engine.register_fn(
             method,
             move |connector: &mut Connector, path: &str, second: Dynamic, headers: Dynamic| {
@@ -56,7 +61,10 @@ fn connector(name: ImmutableString) -> HostResult<Connector> {
         Ok(kind) => Ok(Connector { name, kind: kind.into() }),
         Err(near) => {
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            super::fail(Code::UndeclaredName, format!("the workspace has no connector `{name}`{near}"))
+            super::fail(
+                Code::UndeclaredName,
+                format!("the workspace has no connector `{name}`{near}"),
+            )
         }
     }
 }
@@ -70,7 +78,9 @@ impl Connector {
         let methods: &[&str] = if self.kind == "http" { &HTTP } else { &SEND };
         if !methods.contains(&method) {
             let (name, kind, methods) = (&self.name, &self.kind, methods.join("`, `"));
-            let message = format!("connector `{name}` is of type {kind}: it has no `{method}`, but `{methods}`");
+            let message = format!(
+                "connector `{name}` is of type {kind}: it has no `{method}`, but `{methods}`"
+            );
             return super::fail(Code::EffectFailed, message);
         }
         let arguments = arguments.iter().map(argument).collect::<HostResult<_>>()?;

@@ -2,18 +2,26 @@
 
 use std::fmt::Write as _;
 
-use rhai::{Blob, Engine, Module};
+use rhai::{Blob, Engine, Module, NativeCallContext};
 use sha2::{Digest, Sha256, Sha512};
 
-use super::open_text;
+use super::{open_text, placed};
 use crate::script::error::HostResult;
 
 pub(super) fn register(engine: &mut Engine) {
     let mut module = Module::new();
-    module.set_native_fn("sha256", |text: &str| of_text::<Sha256>(text));
-    module.set_native_fn("sha256", |bytes: Blob| Ok(hex(&Sha256::digest(bytes))));
-    module.set_native_fn("sha512", |text: &str| of_text::<Sha512>(text));
-    module.set_native_fn("sha512", |bytes: Blob| Ok(hex(&Sha512::digest(bytes))));
+    module.set_native_fn("sha256", |ctx: NativeCallContext, text: &str| {
+        placed(&ctx, || of_text::<Sha256>(text))
+    });
+    module.set_native_fn("sha256", |ctx: NativeCallContext, bytes: Blob| {
+        placed(&ctx, || Ok(hex(&Sha256::digest(bytes))))
+    });
+    module.set_native_fn("sha512", |ctx: NativeCallContext, text: &str| {
+        placed(&ctx, || of_text::<Sha512>(text))
+    });
+    module.set_native_fn("sha512", |ctx: NativeCallContext, bytes: Blob| {
+        placed(&ctx, || Ok(hex(&Sha512::digest(bytes))))
+    });
     engine.register_static_module("hash", module.into());
 }
 

@@ -1,11 +1,11 @@
 //! `http::*`: requests to hosts that the workspace was granted.
 
-use rhai::{Dynamic, Engine, Map, Module};
+use rhai::{Dynamic, Engine, Map, Module, NativeCallContext};
 use signalbox_core::Value;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::Failure;
 
-use super::{Response, argument, open_argument, open_text};
+use super::{Response, argument, open_argument, open_text, placed};
 use crate::context;
 use crate::protocol::{HttpRequest, Request};
 use crate::run::ask;
@@ -19,20 +19,30 @@ const OPTIONS: [&str; 4] = ["headers", "query", "body", "timeout"];
 pub(super) fn register(engine: &mut Engine) {
     let mut module = Module::new();
     for (name, method) in [("get", "GET"), ("delete", "DELETE")] {
-        module.set_native_fn(name, move |url: &str| send(method, url, None, Map::new()));
-        module.set_native_fn(name, move |url: &str, options: Map| send(method, url, None, options));
+        module.set_native_fn(name, move |ctx: NativeCallContext, url: &str| {
+            placed(&ctx, || send(method, url, None, Map::new()))
+        });
+        module.set_native_fn(name, move |ctx: NativeCallContext, url: &str, options: Map| {
+            placed(&ctx, || send(method, url, None, options))
+        });
     }
     for (name, method) in [("post", "POST"), ("put", "PUT"), ("patch", "PATCH")] {
-        module.set_native_fn(name, move |url: &str, body: Dynamic| {
-            send(method, url, Some(body), Map::new())
+        module.set_native_fn(name, move |ctx: NativeCallContext, url: &str, body: Dynamic| {
+            placed(&ctx, || send(method, url, Some(body), Map::new()))
         });
-        module.set_native_fn(name, move |url: &str, body: Dynamic, options: Map| {
-            send(method, url, Some(body), options)
-        });
+        module.set_native_fn(
+            name,
+            move |ctx: NativeCallContext, url: &str, body: Dynamic, options: Map| {
+                placed(&ctx, || send(method, url, Some(body), options))
+            },
+        );
     }
-    module.set_native_fn("request", |method: &str, url: &str, options: Map| {
-        send(&method.to_ascii_uppercase(), url, None, options)
-    });
+    module.set_native_fn(
+        "request",
+        |ctx: NativeCallContext, method: &str, url: &str, options: Map| {
+            placed(&ctx, || send(&method.to_ascii_uppercase(), url, None, options))
+        },
+    );
     engine.register_static_module("http", module.into());
 }
 
@@ -41,7 +51,9 @@ fn send(method: &str, url: &str, body: Option<Dynamic>, mut options: Map) -> Hos
     if let Some(unknown) = options.keys().find(|key| !OPTIONS.contains(&key.as_str())) {
         return super::fail(
             Code::BadValue,
-            format!("`{unknown}` is no option of a request: there are headers, query, body and timeout"),
+            format!(
+                "`{unknown}` is no option of a request: there are headers, query, body and timeout"
+            ),
         );
     }
     let body = body.or_else(|| options.remove("body"));
@@ -71,7 +83,8 @@ fn headers(map: Option<&Dynamic>) -> HostResult<Vec<(String, String)>> {
     };
     map.into_iter()
         .map(|(name, value)| {
-            refuse_secrets(&Value::from(name.as_str()), "the name of a header").map_err(context::throw)?;
+            refuse_secrets(&Value::from(name.as_str()), "the name of a header")
+                .map_err(context::throw)?;
             Ok((name.to_ascii_lowercase(), plain(&value)?))
         })
         .collect()
@@ -125,7 +138,11 @@ fn plain(value: &Value) -> HostResult<String> {
 }
 
 /// A time-out in seconds, whole or not.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the bounds just checked")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "within the bounds just checked"
+)]
 fn milliseconds(timeout: &Dynamic) -> HostResult<u64> {
     let seconds = match argument(timeout)? {
         Value::Int(seconds) if (0..=86_400).contains(&seconds) => seconds as f64,

@@ -8,12 +8,19 @@ use crate::script::error::HostResult;
 
 pub(super) fn register(engine: &mut Engine) {
     let mut module = Module::new();
-    let levels =
-        [("trace", Level::Trace), ("info", Level::Info), ("warn", Level::Warn), ("error", Level::Error)];
+    let levels = [
+        ("trace", Level::Trace),
+        ("info", Level::Info),
+        ("warn", Level::Warn),
+        ("error", Level::Error),
+    ];
     for (name, level) in levels {
-        module.set_native_fn(name, move |ctx: NativeCallContext, value: Dynamic| -> HostResult<()> {
-            log(level, &shown(&ctx, value)?)
-        });
+        module.set_native_fn(
+            name,
+            move |ctx: NativeCallContext, value: Dynamic| -> HostResult<()> {
+                log(level, &shown(&ctx, value)?)
+            },
+        );
     }
     engine.register_static_module("log", module.into());
 }

@@ -19,7 +19,7 @@ mod text;
 mod time;
 mod uuid;
 
-use rhai::{Dynamic, Engine, Map};
+use rhai::{Dynamic, Engine, Map, NativeCallContext};
 use signalbox_core::Value;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::Failure;
@@ -35,7 +35,6 @@ pub(crate) use secret::proof;
 pub(crate) fn connector_type() -> std::any::TypeId {
     std::any::TypeId::of::<connector::Connector>()
 }
-
 
 use crate::context;
 use crate::script::error::HostResult;
@@ -65,6 +64,16 @@ pub(crate) fn register(engine: &mut Engine) {
 /// Fails with something that a script can catch.
 fn fail<T>(code: Code, message: impl Into<String>) -> HostResult<T> {
     Err(context::throw(Failure::permanent(code, message)))
+}
+
+/// Gives an error the place of the call: Rhai does so itself, but not for functions of modules.
+fn placed<T>(ctx: &NativeCallContext, act: impl FnOnce() -> HostResult<T>) -> HostResult<T> {
+    act().map_err(|mut error| {
+        if error.position().is_none() {
+            error.set_position(ctx.call_position());
+        }
+        error
+    })
 }
 
 /// The value of an argument.

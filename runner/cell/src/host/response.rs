@@ -57,7 +57,8 @@ impl Response {
         match from_json_str(&self.text()?) {
             Ok(value) => Ok(to_dynamic(value)),
             Err(error) => {
-                let message = format!("the body of the response (status {}) is {error}", self.status);
+                let message =
+                    format!("the body of the response (status {}) is {error}", self.status);
                 super::fail(Code::BadValue, message)
             }
         }

@@ -1,8 +1,9 @@
 //! `run::*`: what a run knows of itself.
 
-use rhai::{Dynamic, Engine, Module};
+use rhai::{Dynamic, Engine, Module, NativeCallContext};
 use signalbox_core::clock::Timestamp;
 
+use super::placed;
 use crate::context;
 use crate::protocol::About;
 use crate::script::error::HostResult;
@@ -16,12 +17,14 @@ pub(super) fn register(engine: &mut Engine) {
         ("revision", |about| about.revision.as_str().into()),
         ("attempt", |about| i64::from(about.attempt).into()),
         ("trigger", |about| about.trigger.as_str().into()),
-        ("slot", |about| about.slot.map_or(Dynamic::UNIT, |slot| Timestamp(slot).to_string().into())),
+        ("slot", |about| {
+            about.slot.map_or(Dynamic::UNIT, |slot| Timestamp(slot).to_string().into())
+        }),
         ("caller", |about| about.caller.clone().map_or(Dynamic::UNIT, Into::into)),
     ];
     for (name, fact) in facts {
-        module.set_native_fn(name, move || -> HostResult<Dynamic> {
-            context::with_run(|run| fact(&run.start.about))
+        module.set_native_fn(name, move |ctx: NativeCallContext| -> HostResult<Dynamic> {
+            placed(&ctx, || context::with_run(|run| fact(&run.start.about)))
         });
     }
     engine.register_static_module("run", module.into());

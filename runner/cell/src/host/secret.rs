@@ -35,7 +35,10 @@ fn secret(name: &str) -> HostResult<Dynamic> {
         (run.setting.secrets.iter().any(|known| known == name), run.start.marker_key)
     })?;
     if !declared {
-        return super::fail(Code::UndeclaredName, format!("the workspace does not declare the secret `{name}`"));
+        return super::fail(
+            Code::UndeclaredName,
+            format!("the workspace does not declare the secret `{name}`"),
+        );
     }
     ask(Request::Secret { name: name.to_owned() })?;
     let marker = signalbox_core::secret::marker(name, &proof(&key, name)).into();

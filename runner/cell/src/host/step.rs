@@ -78,4 +78,3 @@ fn lose(described: Described) -> Box<rhai::EvalAltResult> {
         Err(error) => error,
     }
 }
-

@@ -1,8 +1,9 @@
 //! `text::*`: what Rhai's own strings lack.
 
-use rhai::{Array, Dynamic, Engine, ImmutableString, Module};
+use rhai::{Array, Dynamic, Engine, ImmutableString, Module, NativeCallContext};
 use signalbox_core::codes::Code;
 
+use super::placed;
 use crate::script::error::HostResult;
 
 /// As long as any string may be.
@@ -10,16 +11,36 @@ const MAX_WIDTH: i64 = 4 << 20;
 
 pub(super) fn register(engine: &mut Engine) {
     let mut module = Module::new();
-    module.set_native_fn("trim", |text: &str| ok(text.trim()));
-    module.set_native_fn("lines", |text: &str| list(text.lines()));
-    module.set_native_fn("words", |text: &str| list(text.split_whitespace()));
-    module.set_native_fn("join", |parts: Array, separator: &str| join(&parts, separator));
-    module.set_native_fn("slug", |text: &str| ok(slug(text)));
-    module.set_native_fn("truncate", |text: &str, most: i64| ok(truncate(text, most)));
-    module.set_native_fn("pad_left", |text: &str, width: i64| pad(text, width, true));
-    module.set_native_fn("pad_right", |text: &str, width: i64| pad(text, width, false));
-    module.set_native_fn("repeat", |text: &str, times: i64| repeat(text, times));
-    module.set_native_fn("percent_encode", |text: &str| ok(percent_encode(text)));
+    module.set_native_fn("trim", |ctx: NativeCallContext, text: &str| {
+        placed(&ctx, || ok(text.trim()))
+    });
+    module.set_native_fn("lines", |ctx: NativeCallContext, text: &str| {
+        placed(&ctx, || list(text.lines()))
+    });
+    module.set_native_fn("words", |ctx: NativeCallContext, text: &str| {
+        placed(&ctx, || list(text.split_whitespace()))
+    });
+    module.set_native_fn("join", |ctx: NativeCallContext, parts: Array, separator: &str| {
+        placed(&ctx, || join(&parts, separator))
+    });
+    module.set_native_fn("slug", |ctx: NativeCallContext, text: &str| {
+        placed(&ctx, || ok(slug(text)))
+    });
+    module.set_native_fn("truncate", |ctx: NativeCallContext, text: &str, most: i64| {
+        placed(&ctx, || ok(truncate(text, most)))
+    });
+    module.set_native_fn("pad_left", |ctx: NativeCallContext, text: &str, width: i64| {
+        placed(&ctx, || pad(text, width, true))
+    });
+    module.set_native_fn("pad_right", |ctx: NativeCallContext, text: &str, width: i64| {
+        placed(&ctx, || pad(text, width, false))
+    });
+    module.set_native_fn("repeat", |ctx: NativeCallContext, text: &str, times: i64| {
+        placed(&ctx, || repeat(text, times))
+    });
+    module.set_native_fn("percent_encode", |ctx: NativeCallContext, text: &str| {
+        placed(&ctx, || ok(percent_encode(text)))
+    });
     engine.register_static_module("text", module.into());
 }
 

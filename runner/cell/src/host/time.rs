@@ -3,29 +3,53 @@
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp, Zoned};
-use rhai::{Engine, Map, Module};
+use rhai::{Engine, Map, Module, NativeCallContext};
 use signalbox_core::codes::Code;
 
+use super::placed;
 use crate::script::error::HostResult;
 
 pub(super) fn register(engine: &mut Engine) {
     let mut module = Module::new();
-    module.set_native_fn("parse", |text: &str| Ok(shown(moment(text)?)));
-    module.set_native_fn("format", |text: &str, format: &str| format_in(text, format, "UTC"));
-    module.set_native_fn("format", |text: &str, format: &str, zone: &str| format_in(text, format, zone));
-    module.set_native_fn("add", |text: &str, seconds: i64| add(text, SignedDuration::from_secs(seconds)));
-    module.set_native_fn("add", |text: &str, duration: &str| add(text, parse_duration(duration)?));
-    module.set_native_fn("diff", |later: &str, earlier: &str| {
-        Ok(moment(later)?.duration_since(moment(earlier)?).as_secs_f64())
+    module.set_native_fn("parse", |ctx: NativeCallContext, text: &str| {
+        placed(&ctx, || Ok(shown(moment(text)?)))
     });
-    module.set_native_fn("unix", |text: &str| Ok(moment(text)?.as_second()));
-    module.set_native_fn("from_unix", |seconds: i64| {
-        Timestamp::from_second(seconds).map(shown).or_else(|error| refuse(&error))
+    module.set_native_fn("format", |ctx: NativeCallContext, text: &str, format: &str| {
+        placed(&ctx, || format_in(text, format, "UTC"))
     });
-    module.set_native_fn("weekday", |text: &str| weekday(text, "UTC"));
-    module.set_native_fn("weekday", |text: &str, zone: &str| weekday(text, zone));
-    module.set_native_fn("parts", |text: &str| parts(text, "UTC"));
-    module.set_native_fn("parts", |text: &str, zone: &str| parts(text, zone));
+    module.set_native_fn(
+        "format",
+        |ctx: NativeCallContext, text: &str, format: &str, zone: &str| {
+            placed(&ctx, || format_in(text, format, zone))
+        },
+    );
+    module.set_native_fn("add", |ctx: NativeCallContext, text: &str, seconds: i64| {
+        placed(&ctx, || add(text, SignedDuration::from_secs(seconds)))
+    });
+    module.set_native_fn("add", |ctx: NativeCallContext, text: &str, duration: &str| {
+        placed(&ctx, || add(text, parse_duration(duration)?))
+    });
+    module.set_native_fn("diff", |ctx: NativeCallContext, later: &str, earlier: &str| {
+        placed(&ctx, || Ok(moment(later)?.duration_since(moment(earlier)?).as_secs_f64()))
+    });
+    module.set_native_fn("unix", |ctx: NativeCallContext, text: &str| {
+        placed(&ctx, || Ok(moment(text)?.as_second()))
+    });
+    module.set_native_fn("from_unix", |ctx: NativeCallContext, seconds: i64| {
+        placed(&ctx, || Timestamp::from_second(seconds).map(shown).or_else(|error| refuse(&error)))
+    });
+    module.set_native_fn("weekday", |ctx: NativeCallContext, text: &str| {
+        placed(&ctx, || weekday(text, "UTC"))
+    });
+    module.set_native_fn("weekday", |ctx: NativeCallContext, text: &str, zone: &str| {
+        placed(&ctx, || weekday(text, zone))
+    });
+    module.set_native_fn("parts", |ctx: NativeCallContext, text: &str| {
+        placed(&ctx, || parts(text, "UTC"))
+    });
+    module.set_native_fn("parts", |ctx: NativeCallContext, text: &str, zone: &str| {
+        placed(&ctx, || parts(text, zone))
+    });
     engine.register_static_module("time", module.into());
 }
 

@@ -30,7 +30,11 @@ impl Broken {
 ///
 /// # Errors
 /// An error of the flow, or that the run must stop.
-pub(crate) fn evaluate(engine: &Engine, program: &Program, inputs: Value) -> Result<Vec<u8>, Broken> {
+pub(crate) fn evaluate(
+    engine: &Engine,
+    program: &Program,
+    inputs: Value,
+) -> Result<Vec<u8>, Broken> {
     let mut flow = Flow { engine, program, inputs: to_dynamic(inputs), steps: Map::new() };
     let mut last = Value::Null;
     match program.steps.as_slice() {
@@ -98,7 +102,13 @@ impl Flow<'_> {
                 };
                 let options = CallFnOptions::new().eval_ast(true).rewind_scope(true);
                 let mut scope = Scope::new();
-                let result = self.engine.call_fn_with_options(options, &mut scope, &code.ast, "main", (inputs,));
+                let result = self.engine.call_fn_with_options(
+                    options,
+                    &mut scope,
+                    &code.ast,
+                    "main",
+                    (inputs,),
+                );
                 self.leave(result, code)
             }
             Compiled::Call { target, inputs } => {
@@ -123,7 +133,8 @@ impl Flow<'_> {
     fn fill(&self, template: &Template, line: u32) -> Result<Value, Broken> {
         let value = template.fill(&mut |code| self.value_of(code))?;
         if value.depth() > signalbox_core::value::MAX_DEPTH {
-            let failure = Failure::permanent(ErrorCode::BadValue, "a template's value is nested too deep");
+            let failure =
+                Failure::permanent(ErrorCode::BadValue, "a template's value is nested too deep");
             return Err(self.failed(failure, line));
         }
         Ok(value)
@@ -158,12 +169,17 @@ impl Flow<'_> {
         if bytes.len() <= MAX_RESULT {
             return Ok(bytes);
         }
-        let message = format!("a result of {} bytes is over the bound of {MAX_RESULT}", bytes.len());
+        let message =
+            format!("a result of {} bytes is over the bound of {MAX_RESULT}", bytes.len());
         Err(self.failed(Failure::permanent(ErrorCode::LimitExceeded, message), 1))
     }
 
-    fn with_run<T>(&self, act: impl FnOnce(&mut crate::run::Run) -> Option<T>) -> Result<T, Broken> {
-        context::effect(|state| act(state.run()?)).map_err(|error| Broken::of(&error, &self.program.file))
+    fn with_run<T>(
+        &self,
+        act: impl FnOnce(&mut crate::run::Run) -> Option<T>,
+    ) -> Result<T, Broken> {
+        context::effect(|state| act(state.run()?))
+            .map_err(|error| Broken::of(&error, &self.program.file))
     }
 
     fn failed(&self, failure: Failure, line: u32) -> Broken {

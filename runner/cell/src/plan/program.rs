@@ -57,7 +57,12 @@ impl Program {
     ///
     /// # Errors
     /// The first code that does not compile. Every revision was checked, so this is rare.
-    pub(crate) fn compile(engine: &Engine, tree: i64, file: &str, plan: &str) -> Result<Self, Described> {
+    pub(crate) fn compile(
+        engine: &Engine,
+        tree: i64,
+        file: &str,
+        plan: &str,
+    ) -> Result<Self, Described> {
         let plan: Plan = serde_json::from_str(plan)
             .map_err(|error| at(file, 1, format!("a plan that cannot be read: {error}")))?;
         let mut compiler = Compiler { engine, tree, file, scripts: BTreeMap::new() };
@@ -81,12 +86,14 @@ impl Compiler<'_> {
             Action::Run { code, line } => Compiled::Run(self.code(code, *line)?),
             Action::Script { path, inputs } => Compiled::Script {
                 code: self.script(path, step.line)?,
-                inputs: inputs.as_ref().map(|inputs| self.template(inputs, step.line)).transpose()?,
+                inputs: inputs
+                    .as_ref()
+                    .map(|inputs| self.template(inputs, step.line))
+                    .transpose()?,
             },
-            Action::Call { target, inputs } => Compiled::Call {
-                target: target.clone(),
-                inputs: self.template(inputs, step.line)?,
-            },
+            Action::Call { target, inputs } => {
+                Compiled::Call { target: target.clone(), inputs: self.template(inputs, step.line)? }
+            }
         };
         Ok(Step { id: step.id.clone(), when, action, line: step.line })
     }
@@ -124,7 +131,11 @@ impl Compiler<'_> {
     }
 }
 
-fn finish(ast: Result<AST, Box<EvalAltResult>>, source: String, sees_steps: bool) -> Result<Code, Described> {
+fn finish(
+    ast: Result<AST, Box<EvalAltResult>>,
+    source: String,
+    sees_steps: bool,
+) -> Result<Code, Described> {
     match ast {
         Ok(ast) => Ok(Code { ast, source, sees_steps }),
         Err(error) => Err(describe(&error, &source)),

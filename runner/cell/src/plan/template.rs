@@ -51,7 +51,8 @@ impl Template {
                 Ok(Self::List(items.collect::<Result<_, _>>()?))
             }
             Value::Map(map) => {
-                let pairs = map.iter().map(|(key, item)| Ok((key.clone(), Self::compile(item, compile)?)));
+                let pairs =
+                    map.iter().map(|(key, item)| Ok((key.clone(), Self::compile(item, compile)?)));
                 Ok(Self::Map(pairs.collect::<Result<_, _>>()?))
             }
             other => Ok(Self::Constant(other.clone())),

@@ -1,10 +1,10 @@
 //! Effects: looked up in the journal first, executed only when they are not there.
 
 use signalbox_core::Digest;
+use signalbox_core::Value;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::{Entry, Failure, Key, Outcome};
 use signalbox_core::value::{decode, encode};
-use signalbox_core::Value;
 
 use super::replay::Recorded;
 use super::{MAX_ENTRIES, MAX_JOURNAL, Run, Stop};
@@ -67,7 +67,8 @@ fn ask_here(state: &mut State, request: Request) -> Option<Outcome> {
         return Some(Outcome::Failed(malformed_value()));
     };
     if bytes.len() > MAX_REQUEST {
-        let message = format!("a request of {} bytes is over the bound of {MAX_REQUEST}", bytes.len());
+        let message =
+            format!("a request of {} bytes is over the bound of {MAX_REQUEST}", bytes.len());
         return Some(Outcome::Failed(Failure::permanent(Code::LimitExceeded, message)));
     }
     let fingerprint = Digest::of_parts([kind.as_bytes(), &bytes]);
@@ -101,7 +102,9 @@ impl Run {
             return None;
         }
         if let Some(place) = self.pure.last() {
-            let message = format!("an effect inside {place}: how often and in which order that runs is not defined");
+            let message = format!(
+                "an effect inside {place}: how often and in which order that runs is not defined"
+            );
             self.set_stop(Stop::Forbidden(message));
             return None;
         }

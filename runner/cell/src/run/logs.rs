@@ -1,10 +1,10 @@
 //! Log lines. They are effects: a replay writes none twice.
 
+use signalbox_core::journal::Outcome;
 use signalbox_core::journal::{Level, LogLine};
 use signalbox_core::secret::hide_markers;
-use signalbox_core::{Digest, Value};
-use signalbox_core::journal::Outcome;
 use signalbox_core::value::encode;
+use signalbox_core::{Digest, Value};
 
 use super::Run;
 use crate::context;

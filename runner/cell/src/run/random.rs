@@ -37,7 +37,10 @@ impl Random {
     }
 
     /// A number from `low` to `high`, both included. `low` must not be greater.
-    #[expect(clippy::cast_possible_truncation, reason = "the product's upper half is below the span")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the product's upper half is below the span"
+    )]
     pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = i128::from(high) - i128::from(low) + 1;
         let offset = (u128::from(self.next()) * span.unsigned_abs()) >> 64;

@@ -66,6 +66,9 @@ impl Replay {
         } else {
             format!("`{}` instead of `{kind}`", entry.kind)
         };
-        Recorded::Other(format!("effect {} of {scope} was {what} when it was recorded", key.ordinal))
+        Recorded::Other(format!(
+            "effect {} of {scope} was {what} when it was recorded",
+            key.ordinal
+        ))
     }
 }

@@ -67,8 +67,10 @@ impl Scope {
 
     /// The scope of a step's next occurrence in this one.
     fn enter(&mut self, name: &str) -> Self {
-        let name: String =
-            name.chars().map(|c| if matches!(c, '/' | '#') || c.is_control() { '_' } else { c }).collect();
+        let name: String = name
+            .chars()
+            .map(|c| if matches!(c, '/' | '#') || c.is_control() { '_' } else { c })
+            .collect();
         let count = self.occurrences.entry(name.clone()).or_default();
         let occurrence = std::mem::replace(count, *count + 1);
         let slash = if self.path.is_empty() { "" } else { "/" };
@@ -111,7 +113,10 @@ impl Run {
     pub(crate) fn end_step(&mut self, result: &Value) -> Result<(), Failure> {
         let bytes = encode(result);
         if bytes.len() > MAX_RESULT {
-            let message = format!("the result of a step has {} bytes, over the bound of {MAX_RESULT}", bytes.len());
+            let message = format!(
+                "the result of a step has {} bytes, over the bound of {MAX_RESULT}",
+                bytes.len()
+            );
             return Err(Failure::permanent(Code::LimitExceeded, message));
         }
         if let Some(scope) = self.scopes.pop() {

@@ -38,7 +38,8 @@ fn ordering(answer: &Dynamic) -> HostResult<Ordering> {
         (_, Ok(true)) => Ok(Ordering::Less),
         (_, Ok(false)) => Ok(Ordering::Greater),
         _ => {
-            let message = format!("a comparer returns a number or a truth value, not {}", answer.type_name());
+            let message =
+                format!("a comparer returns a number or a truth value, not {}", answer.type_name());
             Err(EvalAltResult::ErrorRuntime(message.into(), NOWHERE).into())
         }
     }

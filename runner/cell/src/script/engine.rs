@@ -11,7 +11,9 @@ use rhai::packages::{
     BasicMapPackage, BasicMathPackage, BasicStringPackage, BitFieldPackage, LogicPackage,
     MoreStringPackage, Package,
 };
-use rhai::{AST, Engine, EvalAltResult, OptimizationLevel, ParseError, ParseErrorType, Position, Scope};
+use rhai::{
+    AST, Engine, EvalAltResult, OptimizationLevel, ParseError, ParseErrorType, Position, Scope,
+};
 use signalbox_core::journal::Level;
 use signalbox_core::source::MAX_SCRIPT;
 
@@ -40,7 +42,9 @@ const HASHING_SEED: [u64; 4] = [0x5349_474e, 0x414c_424f, 0x585f_4345, 0x4c4c_00
 pub(crate) fn engine() -> Engine {
     static SEED: Once = Once::new();
     // Fails only when a seed is set already, which is this one.
-    SEED.call_once(|| rhai::config::hashing::set_hashing_seed(Some(HASHING_SEED)).unwrap_or_default());
+    SEED.call_once(|| {
+        rhai::config::hashing::set_hashing_seed(Some(HASHING_SEED)).unwrap_or_default()
+    });
     let mut engine = Engine::new_raw();
     add_packages(&mut engine);
     set_limits(&mut engine);

@@ -118,7 +118,9 @@ pub(crate) fn ending(described: Described, run: &Run) -> (Reason, RunError) {
     let place = run.place_of(&text).or(place);
     let (reason, mut error) = match run.thrown(&text) {
         _ if limit => (Reason::LimitExceeded, over_the_bound(text)),
-        Some(failure) => (reason_of(failure.code), RunError::plain(failure.code, failure.message.clone())),
+        Some(failure) => {
+            (reason_of(failure.code), RunError::plain(failure.code, failure.message.clone()))
+        }
         None => (Reason::ScriptError, RunError::plain(Code::ScriptError, text)),
     };
     if let Some(place) = place {

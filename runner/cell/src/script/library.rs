@@ -67,7 +67,8 @@ pub(crate) fn source(tree: i64, path: &str) -> Option<String> {
 /// The path of the file that a library's name means; `None` for what is no name.
 pub(crate) fn path_of(name: &str) -> Option<String> {
     let part = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
     };
     (name.len() <= MAX_NAME && name.split('/').all(part)).then(|| format!("{name}.rhai"))
 }
@@ -83,8 +84,9 @@ impl ModuleResolver for Libraries {
         name: &str,
         position: Position,
     ) -> HostResult<SharedModule> {
-        let path = path_of(name)
-            .ok_or_else(|| refused(Code::UnknownImport, format!("`{name}` is no name of a library")))?;
+        let path = path_of(name).ok_or_else(|| {
+            refused(Code::UnknownImport, format!("`{name}` is no name of a library"))
+        })?;
         let known = SHELF.with_borrow(|shelf| {
             Some(shelf.trees.get(&shelf.current)?.modules.get(&path)?.clone())
         });

@@ -59,7 +59,9 @@ fn nested(value: &Dynamic, depth: usize) -> Result<Value, Failure> {
         return Ok(response);
     }
     if depth == MAX_DEPTH && (value.is_array() || value.is_map()) {
-        return Err(bad(format!("a value that is nested deeper than {MAX_DEPTH} cannot leave a script")));
+        return Err(bad(format!(
+            "a value that is nested deeper than {MAX_DEPTH} cannot leave a script"
+        )));
     }
     if let Some(items) = value.read_lock::<Array>() {
         let items = items.iter().map(|item| convert(item, depth + 1));
@@ -107,6 +109,8 @@ pub(crate) fn refuse_secrets(value: &Value, place: &str) -> Result<(), Failure> 
 pub(crate) fn misused(place: &str) -> Failure {
     Failure::permanent(
         Code::SecretMisused,
-        format!("a secret's handle in {place}: it means something in header values and for connectors only"),
+        format!(
+            "a secret's handle in {place}: it means something in header values and for connectors only"
+        ),
     )
 }

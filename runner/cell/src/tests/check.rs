@@ -67,7 +67,8 @@ fn every_unknown_name_is_found_with_its_place() {
     ] {
         assert!(found.contains(&expected), "{expected:?} in {found:?}");
     }
-    let helps: Vec<_> = facts.diagnostics.iter().filter_map(|fault| fault.help.as_deref()).collect();
+    let helps: Vec<_> =
+        facts.diagnostics.iter().filter_map(|fault| fault.help.as_deref()).collect();
     assert!(helps.contains(&"did you mean `step`?"), "{helps:?}");
     assert!(helps.contains(&"did you mean `inputs`?"), "{helps:?}");
     assert!(helps.contains(&"did you mean `state::get`?"), "{helps:?}");
@@ -85,14 +86,22 @@ fn sleep_and_eval_do_not_exist() {
 
 #[test]
 fn a_script_needs_main_and_a_library_that_exists() {
-    let facts = check(ScriptKind::Script, (1, 1), "import \"lib/zzz\" as z;\nfn mian(inputs) { 1 }");
+    let facts =
+        check(ScriptKind::Script, (1, 1), "import \"lib/zzz\" as z;\nfn mian(inputs) { 1 }");
     let codes: Vec<_> = codes(&facts).into_iter().map(|(code, ..)| code).collect();
     assert_eq!(codes, [Code::NoMain, Code::UnknownImport]);
 }
 
 #[test]
 fn syntax_errors_and_statements_in_expressions_are_refused() {
-    assert_eq!(codes(&check(ScriptKind::Expression, (3, 9), "inputs.x +")), [(Code::ScriptSyntax, 3, 19)]);
+    assert_eq!(
+        codes(&check(ScriptKind::Expression, (3, 9), "inputs.x +")),
+        [(Code::ScriptSyntax, 3, 19)]
+    );
     assert!(!check(ScriptKind::Expression, (1, 1), "let x = 1;").diagnostics.is_empty());
-    assert!(check(ScriptKind::Expression, (1, 1), "steps.a.filter(|x| x > 1).len()").diagnostics.is_empty());
+    assert!(
+        check(ScriptKind::Expression, (1, 1), "steps.a.filter(|x| x > 1).len()")
+            .diagnostics
+            .is_empty()
+    );
 }

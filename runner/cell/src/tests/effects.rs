@@ -76,7 +76,10 @@ fn a_response_has_status_headers_and_body_and_becomes_a_map() {
     let Request::Http(request) = &record.requests[0] else { panic!() };
     assert_eq!(request.headers[0], ("x-a".to_owned(), "1".to_owned()));
     assert_eq!(request.headers[1], ("content-type".to_owned(), "application/json".to_owned()));
-    assert_eq!((request.body.as_slice(), request.timeout_ms), (br#"{"k":1}"#.as_slice(), Some(2000)));
+    assert_eq!(
+        (request.body.as_slice(), request.timeout_ms),
+        (br#"{"k":1}"#.as_slice(), Some(2000))
+    );
 }
 
 #[test]
@@ -85,8 +88,14 @@ fn a_failure_is_caught_as_text_and_an_uncaught_refusal_ends_as_denied() {
     let caught = run(r#"let m = ""; try { http::get("http://refused") } catch (e) { m = e } m"#);
     assert_eq!(runner.evaluate(&caught).json(), r#""SB0506: not granted""#);
     let (reason, error) = runner.evaluate(&run("\n  http::get(\"http://refused\")")).error();
-    assert_eq!((reason, error.code, error.message.as_str()), (Reason::Denied, Code::Denied, "not granted"));
-    assert_eq!((error.file.as_deref(), error.line, error.column), (Some("flows/test.yaml"), Some(11), Some(9)));
+    assert_eq!(
+        (reason, error.code, error.message.as_str()),
+        (Reason::Denied, Code::Denied, "not granted")
+    );
+    assert_eq!(
+        (error.file.as_deref(), error.line, error.column),
+        (Some("flows/test.yaml"), Some(11), Some(9))
+    );
     let (reason, _) = runner.evaluate(&run(r#"broker::request("forbidden", #{})"#)).error();
     assert_eq!(reason, Reason::Denied);
     let (reason, error) = runner.evaluate(&run(r#"throw "SB0506: not granted""#)).error();
@@ -103,7 +112,11 @@ fn a_secret_is_a_marker_that_only_headers_and_connectors_take() {
         http::get("https://x.test", #{ headers: #{ authorization: `Bearer ${s}`, other: s } }).status
     "#));
     assert_eq!(record.json(), "200");
-    assert!(record.logs.iter().all(|line| line.message.ends_with("[secret TOKEN]")), "{:?}", record.logs);
+    assert!(
+        record.logs.iter().all(|line| line.message.ends_with("[secret TOKEN]")),
+        "{:?}",
+        record.logs
+    );
     let Some(Request::Http(request)) = record.requests.last() else { panic!() };
     let marker = signalbox_core::secret::marker("TOKEN", &crate::host::proof(&[9; 32], "TOKEN"));
     assert_eq!(request.headers[0].1, format!("Bearer {marker}"));
@@ -128,7 +141,8 @@ fn a_secret_is_a_marker_that_only_headers_and_connectors_take() {
 fn an_error_says_where_in_which_file() {
     let mut runner = Runner::new();
     runner.add("lib/deep.rhai", "fn fail(x) {\n  let y = x;\n  throw `no ${y}`;\n}");
-    let (_, error) = runner.evaluate(&run("import \"lib/deep\" as deep;\n[1].map(|x| deep::fail(x))")).error();
+    let (_, error) =
+        runner.evaluate(&run("import \"lib/deep\" as deep;\n[1].map(|x| deep::fail(x))")).error();
     assert_eq!(error.message, "no 1");
     assert_eq!((error.file.as_deref(), error.line), (Some("lib/deep.rhai"), Some(3)));
     let (_, error) = runner.evaluate(&run("let a = 1;\n[1, 2].map(|x| x.nope())")).error();
@@ -137,8 +151,10 @@ fn an_error_says_where_in_which_file() {
 
 #[test]
 fn print_and_debug_are_log_lines() {
-    let record = Runner::new().evaluate(&run(r#"print("a"); log::warn(#{ b: 1 }); debug("c"); ()"#));
-    let lines: Vec<_> = record.logs.iter().map(|line| (line.level, line.message.as_str())).collect();
+    let record =
+        Runner::new().evaluate(&run(r#"print("a"); log::warn(#{ b: 1 }); debug("c"); ()"#));
+    let lines: Vec<_> =
+        record.logs.iter().map(|line| (line.level, line.message.as_str())).collect();
     assert_eq!(lines, [(Level::Info, "a"), (Level::Warn, "#{\"b\": 1}"), (Level::Trace, "\"c\"")]);
 }
 

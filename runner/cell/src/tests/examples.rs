@@ -25,8 +25,11 @@ fn the_table_has_every_registered_function_and_no_other() {
         |info| {
             let name = &info.metadata.name;
             let method = info.metadata.param_types.first().is_some_and(|first| {
-                [std::any::TypeId::of::<crate::host::Response>(), std::any::TypeId::of::<crate::host::Secret>()]
-                    .contains(first)
+                [
+                    std::any::TypeId::of::<crate::host::Response>(),
+                    std::any::TypeId::of::<crate::host::Secret>(),
+                ]
+                .contains(first)
                     || *first == crate::host::connector_type()
             });
             match info.namespace.as_str() {

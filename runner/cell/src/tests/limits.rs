@@ -67,9 +67,12 @@ fn effects_inside_comparers_end_the_run_and_cannot_be_caught() {
         assert_eq!(reason, Reason::ScriptError, "{code}");
         assert!(error.message.contains("comparer"), "{}", error.message);
     }
-    let fine = runner.evaluate(&run("let a = [3, 1, 2]; a.sort(|x, y| x - y); a.map(|x| { log::info(x); x })"));
+    let fine = runner
+        .evaluate(&run("let a = [3, 1, 2]; a.sort(|x, y| x - y); a.map(|x| { log::info(x); x })"));
     assert_eq!(fine.json(), "[1,2,3]");
-    let fine = runner.evaluate(&run("let a = [1, 1, 2, 1]; a.dedup(|x, y| x == y); [a, [2, 3, 1].order(|x, y| x > y)]"));
+    let fine = runner.evaluate(&run(
+        "let a = [1, 1, 2, 1]; a.dedup(|x, y| x == y); [a, [2, 3, 1].order(|x, y| x > y)]",
+    ));
     assert_eq!(fine.json(), "[[1,2,1],[3,2,1]]");
 }
 
@@ -77,8 +80,15 @@ fn effects_inside_comparers_end_the_run_and_cannot_be_caught() {
 fn sleep_eval_and_reflection_are_absent() {
     let mut runner = Runner::new();
     for code in [
-        "sleep(1)", "Fn(\"sl\" + \"eep\").call(1)", "1.sleep()", "eval(\"1\")", "Fn(\"ev\" + \"al\").call(\"1\")",
-        "exit(1)", "timestamp()", "get_fn_metadata_list()", "parse_json(\"{}\")",
+        "sleep(1)",
+        "Fn(\"sl\" + \"eep\").call(1)",
+        "1.sleep()",
+        "eval(\"1\")",
+        "Fn(\"ev\" + \"al\").call(\"1\")",
+        "exit(1)",
+        "timestamp()",
+        "get_fn_metadata_list()",
+        "parse_json(\"{}\")",
     ] {
         let (reason, _) = runner.evaluate(&run(code)).error();
         assert_eq!(reason, Reason::ScriptError, "{code}");

@@ -44,7 +44,9 @@ fn a_replay_goes_on_where_the_journal_ends() {
 fn another_request_than_the_recorded_one_is_incompatible_and_cannot_be_caught() {
     let mut runner = Runner::new();
     let first = runner.evaluate(&run(r#"state::add("a", 1)"#));
-    for other in [r#"state::add("b", 1)"#, r#"now()"#, r#"try { state::add("a", 2) } catch { 7 } 7"#] {
+    for other in
+        [r#"state::add("b", 1)"#, r#"now()"#, r#"try { state::add("a", 2) } catch { 7 } 7"#]
+    {
         let again = Runner::new().replay(&run(other), &first.journal);
         assert!(matches!(again.end, Some(End::Incompatible(_))), "{other}: {:?}", again.end);
         assert!(again.requests.is_empty());
@@ -80,7 +82,10 @@ fn a_pending_call_is_asked_for_again_and_any_other_pending_effect_is_unknown() {
 fn steps_that_succeeded_are_kept_in_a_later_attempt_and_others_begin_afresh() {
     let plan = plan_of(&[
         ("good", r#"state::add("good", 1)"#),
-        ("bad", r#"let n = state::add("bad", 1); step("inner", || state::add("inner", 1)); if n < 2 { throw "no" } n"#),
+        (
+            "bad",
+            r#"let n = state::add("bad", 1); step("inner", || state::add("inner", 1)); if n < 2 { throw "no" } n"#,
+        ),
     ]);
     let mut runner = Runner::new();
     let first = runner.evaluate(&plan);
@@ -89,7 +94,11 @@ fn steps_that_succeeded_are_kept_in_a_later_attempt_and_others_begin_afresh() {
     let second = runner.replay(&plan, &first.journal);
     assert_eq!(second.json(), "2");
     assert_eq!(runner.state["good"].as_int(), Some(1));
-    assert_eq!(runner.state["inner"].as_int(), Some(1), "a success inside of a failed step is kept");
+    assert_eq!(
+        runner.state["inner"].as_int(),
+        Some(1),
+        "a success inside of a failed step is kept"
+    );
     assert_eq!(runner.state["bad"].as_int(), Some(2));
     assert!(second.journal.iter().all(|entry| entry.key.attempt == 2));
 }
@@ -97,5 +106,8 @@ fn steps_that_succeeded_are_kept_in_a_later_attempt_and_others_begin_afresh() {
 #[test]
 fn closures_have_the_same_names_on_every_engine() {
     let code = "let f = |x| x + inputs.n; let g = || 2; `${f} ${g}`";
-    assert_eq!(Runner::new().evaluate(&run(code)).value(), Runner::new().evaluate(&run(code)).value());
+    assert_eq!(
+        Runner::new().evaluate(&run(code)).value(),
+        Runner::new().evaluate(&run(code)).value()
+    );
 }

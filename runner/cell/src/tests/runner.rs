@@ -278,7 +278,10 @@ impl Runner {
             Request::Connector { name, method, .. } if name == "api" => respond(method, "/"),
             Request::Connector { .. } => Value::map([("status", Value::Int(200))]),
             Request::Call { target, .. } if target == "forbidden" => {
-                return Outcome::Failed(Failure::permanent(Code::UnknownService, "no such service"));
+                return Outcome::Failed(Failure::permanent(
+                    Code::UnknownService,
+                    "no such service",
+                ));
             }
             Request::Call { inputs, wait: true, .. } => decode(inputs).unwrap(),
             Request::Call { wait: false, .. } => Value::from("018c"),
@@ -290,7 +293,11 @@ impl Runner {
 fn respond(method: &str, url: &str) -> Value {
     let body = Value::map([("method", Value::from(method)), ("url", Value::from(url))]).to_string();
     let headers = Value::map([("content-type", Value::from("application/json"))]);
-    Value::map([("status", Value::Int(200)), ("headers", headers), ("body", Value::Bytes(body.into_bytes()))])
+    Value::map([
+        ("status", Value::Int(200)),
+        ("headers", headers),
+        ("body", Value::Bytes(body.into_bytes())),
+    ])
 }
 
 impl Drop for Runner {

@@ -29,7 +29,10 @@ fn steps_see_earlier_results_and_are_noted() {
 fn a_script_gets_its_inputs_and_a_call_goes_through_the_broker() {
     let mut runner = Runner::new();
     runner.add("lib/m.rhai", "fn twice(x) { x * 2 }");
-    runner.add("s/go.rhai", "import \"lib/m\" as m;\nfn main(inputs) { inputs.v += 1; m::twice(inputs.v) }");
+    runner.add(
+        "s/go.rhai",
+        "import \"lib/m\" as m;\nfn main(inputs) { inputs.v += 1; m::twice(inputs.v) }",
+    );
     let step = |id: &str, action| Step { id: id.to_owned(), when: None, action, line: 3 };
     let script = Action::Script {
         path: "s/go.rhai".to_owned(),
@@ -42,7 +45,9 @@ fn a_script_gets_its_inputs_and_a_call_goes_through_the_broker() {
     let plan = Plan { steps: vec![step("work", script), step("tell", call)], ..Plan::default() };
     let record = runner.evaluate(&plan);
     assert_eq!(record.json(), r#"{"text":"it is 8"}"#);
-    assert!(matches!(&record.requests[0], Request::Call { target, wait: true, .. } if target == "alerts.send@1"));
+    assert!(
+        matches!(&record.requests[0], Request::Call { target, wait: true, .. } if target == "alerts.send@1")
+    );
     assert_eq!(record.journal.iter().filter(|entry| entry.kind == "step").count(), 2);
 }
 
@@ -66,7 +71,8 @@ fn a_step_that_fails_can_be_caught_and_says_the_same_on_replay() {
 
 #[test]
 fn an_uncaught_error_of_a_script_step_keeps_its_place() {
-    let (_, error) = Runner::new().evaluate(&run("let a = 1;\nstep(\"s\", ||\n  [1][5]\n)")).error();
+    let (_, error) =
+        Runner::new().evaluate(&run("let a = 1;\nstep(\"s\", ||\n  [1][5]\n)")).error();
     assert_eq!((error.code, error.line), (Code::ScriptError, Some(12)));
 }
 

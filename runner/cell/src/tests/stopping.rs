@@ -10,7 +10,10 @@ use crate::protocol::{FromCell, ToCell};
 fn a_run_is_unwound_in_a_tight_loop_whatever_it_catches() {
     let mut runner = Runner::new();
     runner.operations = u64::MAX;
-    for code in ["loop { try { loop {} } catch { } }", "let a = [2, 1]; loop { a.dedup(|x, y| { for i in 0..999 {} false }) }"] {
+    for code in [
+        "loop { try { loop {} } catch { } }",
+        "let a = [2, 1]; loop { a.dedup(|x, y| { for i in 0..999 {} false }) }",
+    ] {
         let program = runner.load(&run(code));
         let run = runner.start(program, "{}", &[]);
         assert_eq!(runner.receive(), FromCell::Began { run });
@@ -65,7 +68,8 @@ fn cheap_entries_of_a_long_run_become_durable_before_its_end() {
 fn runs_in_line_are_evaluated_in_order() {
     let mut runner = Runner::new();
     let program = runner.load(&run("inputs.n * 2"));
-    let runs: Vec<_> = (0..2000).map(|n| runner.start(program, &format!("{{\"n\": {n}}}"), &[])).collect();
+    let runs: Vec<_> =
+        (0..2000).map(|n| runner.start(program, &format!("{{\"n\": {n}}}"), &[])).collect();
     for (n, run) in runs.into_iter().enumerate() {
         let FromCell::Ended { run: of, end, .. } = runner.receive() else { panic!() };
         assert_eq!(of, run);
