@@ -165,7 +165,12 @@ pub(crate) fn read_token_digest(data: &Path) -> Result<Option<TokenDigest>, Fail
     };
     match std::fs::read_to_string(&file) {
         Ok(text) => text.trim().parse().map(Some).map_err(|error| broken(format!("{error}"))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // A data directory that is none is told by the store, which looks next.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(broken(error.to_string())),
     }
 }

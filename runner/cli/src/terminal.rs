@@ -88,10 +88,9 @@ pub(crate) fn styled(style: Style, text: &str) -> String {
 
 /// How a state, an outcome or a decision is shown.
 pub(crate) fn style_of(word: &str) -> Style {
-    // `behind (rejected)` has the colour of its first word.
-    match word.split(' ').next().unwrap_or_default() {
+    match word {
         "succeeded" | "deployed" | "allowed" | "live" | "ok" => style::GOOD,
-        "failed" | "rejected" | "refused" | "fail" | "error" | "behind" | "not" => style::BAD,
+        "failed" | "rejected" | "refused" | "fail" | "error" | "behind" | "not live" => style::BAD,
         "held" | "superseded" | "cancelled" | "pinned" | "rolled_back" | "warn" => style::WARN,
         "running" | "queued" | "suspended" => style::BUSY,
         _ => Style::new(),

@@ -19,6 +19,10 @@ pub(super) fn failure(status: StatusCode, problem: &Value) -> Failure {
     let mut said = visible(said);
     for fault in list(problem, "/faults") {
         let (input, message) = (text(fault, "/input"), text(fault, "/message"));
+        // One fault alone is told by the detail already.
+        if said.contains(message) {
+            continue;
+        }
         said.push_str(&visible(&match input {
             "" => format!("\n  {message}"),
             input => format!("\n  {input}: {message}"),

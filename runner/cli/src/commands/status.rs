@@ -119,12 +119,12 @@ fn render(workspaces: &[Value], now: Timestamp, width: Option<u16>) -> String {
     table::render(&columns, &rows, width)
 }
 
-/// `live`, or `behind (rejected)`: the last outcome only when it is why.
+/// `live` or `pinned`; what is not as it should be has the last outcome, which is why.
 fn state(workspace: &Value) -> String {
     let state = or_dash(workspace, "/state").replace('_', " ");
     match text(workspace, "/last_deployment/outcome") {
         "" | "deployed" | "unchanged" | "rolled_back" => state,
-        outcome => format!("{state} ({outcome})"),
+        outcome => outcome.to_owned(),
     }
 }
 
