@@ -90,7 +90,7 @@ codes! {
     TreeEntry = "SB0402", "an entry of the tree that is not a plain file";
     TreeLimit = "SB0403", "a tree or file over its bound";
     NotUtf8 = "SB0404", "a file that is not UTF-8";
-    CaseCollision = "SB0405", "two paths that differ only in case or form";
+    CaseCollision = "SB0405", "two paths that differ only in case";
     SourceUnreachable = "SB0406", "the source cannot be read";
     AtomicHeld = "SB0407", "held back by `atomic: repository`";
     DeletionHeld = "SB0408", "too much vanished at once";
