@@ -111,6 +111,11 @@ impl Field {
         }
     }
 
+    /// Whether it is missing when it is left out: a default stands in even for what is required.
+    fn must_be_given(&self) -> bool {
+        self.required && self.default.is_none()
+    }
+
     /// What is wrong with a value, if anything.
     pub fn fault(&self, value: &Value) -> Option<String> {
         if !self.kind.takes(value) {
@@ -171,7 +176,7 @@ impl Field {
         });
         if !newer.kind.takes_all_of(self.kind) {
             Some("its type changed")
-        } else if newer.required && !self.required {
+        } else if newer.must_be_given() && !self.must_be_given() {
             Some("it became required")
         } else if options_shrank {
             Some("fewer values are allowed")
@@ -247,7 +252,7 @@ impl Schema {
             faults.extend(message.map(|message| Fault { input: (*name).to_owned(), message }));
         }
         for (name, field) in &self.fields {
-            if field.required && !given.contains_key(name.as_str()) {
+            if field.must_be_given() && !given.contains_key(name.as_str()) {
                 faults.push(Fault { input: name.clone(), message: "is required".to_owned() });
             }
         }
@@ -273,7 +278,7 @@ impl Schema {
                 Some(old) => {
                     faults.extend(old.narrowed_by(field).map(|message| fault(name, message)));
                 }
-                None if field.required => faults.push(fault(name, "it is new and required")),
+                None if field.must_be_given() => faults.push(fault(name, "it is new and required")),
                 None => {}
             }
         }
@@ -292,8 +297,8 @@ impl Schema {
 
     /// The same as JSON Schema (draft-07), for clients and forms.
     pub fn to_json_schema(&self) -> serde_json::Value {
-        let required: Vec<_> =
-            self.fields.iter().filter(|(_, field)| field.required).map(|(name, _)| name).collect();
+        let required = self.fields.iter().filter(|(_, field)| field.must_be_given());
+        let required: Vec<_> = required.map(|(name, _)| name).collect();
         let properties: serde_json::Map<_, _> =
             self.fields.iter().map(|(name, field)| (name.clone(), property(field))).collect();
         serde_json::json!({
@@ -356,6 +361,15 @@ mod tests {
         assert_eq!(of("message"), "is required");
         assert!(schema.apply(&Value::map([("message", "abcd".into())])).is_err());
         assert!(schema.apply(&Value::Int(1)).is_err());
+    }
+
+    #[test]
+    fn a_required_input_with_a_default_may_be_left_out() {
+        let limit =
+            Field { required: true, default: Some(Value::Int(20)), ..Field::of(Type::Integer) };
+        let schema = schema(&[("limit", limit)]);
+        assert_eq!(schema.apply(&Value::Null), Ok(Value::map([("limit", Value::Int(20))])));
+        assert!(schema.apply(&Value::map([("limit", Value::Null)])).is_err());
     }
 
     #[test]
