@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::ids::Digest;
+pub use crate::text::cut;
 
 /// Version of the entries' form, kept with every entry.
 pub const FORMAT: u32 = 1;
@@ -52,16 +53,6 @@ impl Failure {
     pub fn transient(code: crate::codes::Code, message: impl Into<String>) -> Self {
         Self { code, message: cut(message.into(), 4096), retryable: true }
     }
-}
-
-/// The text, cut to `limit` bytes at a character's border, with a mark where it was cut.
-pub fn cut(mut text: String, limit: usize) -> String {
-    if text.len() > limit {
-        let end = (0..=limit).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }
 
 /// One entry.

@@ -18,6 +18,7 @@ pub mod schedule;
 pub mod secret;
 pub mod source;
 pub mod template;
+pub mod text;
 pub mod value;
 
 pub use ids::{DeploymentId, Digest, FlowName, FlowRef, Revision, RunId, WorkspaceName};

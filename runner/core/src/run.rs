@@ -208,7 +208,7 @@ pub struct RunError {
 impl RunError {
     /// An error that has no place in a file.
     pub fn plain(code: Code, message: impl Into<String>) -> Self {
-        let message = crate::journal::cut(message.into(), 4096);
+        let message = crate::text::cut(message.into(), 4096);
         Self { code, message, file: None, line: None, column: None }
     }
 }
