@@ -1,0 +1,158 @@
+//! The operations of a store.
+
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use signalbox_core::clock::Timestamp;
+use signalbox_core::journal::{Chunk, Entry, Key};
+use signalbox_core::{DeploymentId, Digest, RunId, Value, WorkspaceName};
+use tokio::sync::Notify;
+
+use super::{
+    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Error, LiveWorkspace,
+    NewDeployment, Page, Pruned, Retention, RunFilter, RunSummary, RunView, ScheduleKey, Waiting,
+    Want, Write, Written,
+};
+
+/// The answer of an operation, later.
+pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// What the runner remembers.
+pub trait Store: Send + Sync + std::fmt::Debug {
+    // --- runs ---
+
+    /// Accepts runs durably: whoever has the answer can rely on each [`Accepted::Queued`] run
+    /// ending some day. Order of the answers is that of the batch.
+    fn accept(&self, batch: Vec<Accept>) -> Reply<'_, Vec<Accepted>>;
+
+    /// Is notified whenever [`Self::waiting`] may have grown; also when runs wait already as the
+    /// store is opened. One waiter is woken, now or when it next waits.
+    fn ready(&self) -> Arc<Notify>;
+
+    /// How many runs of each workspace wait to be claimed.
+    fn waiting(&self) -> Reply<'_, Vec<Waiting>>;
+
+    /// Claims up to so many queued runs of each workspace, oldest first. A claimed run is
+    /// `running` for everybody until it ends, suspends, is released, or its claim is lost.
+    fn claim(&self, want: Vec<Want>) -> Reply<'_, Vec<Claim>>;
+
+    /// Commits writes of claimed runs. One [`Written`] for each, in order.
+    fn commit(&self, batch: Vec<Write>) -> Reply<'_, Vec<Written>>;
+
+    /// The journal of a run in order, with the answers of its calls put into their entries.
+    fn journal<'a>(&'a self, run: &'a RunId) -> Reply<'a, Vec<Entry>>;
+
+    /// The chunks of a run with a number above `after` (0 for all), each with its number.
+    fn chunks<'a>(&'a self, run: &'a RunId, after: u32) -> Reply<'a, Vec<(u32, Chunk)>>;
+
+    /// Suspended runs with the entry of the call that each waits for and the moment at which that
+    /// wait ends.
+    fn deadlines(&self) -> Reply<'_, Vec<(RunId, Key, Timestamp)>>;
+
+    // --- deployments ---
+
+    /// Records deployments and makes those live that say so, in one commit, with the content of
+    /// their files. Answers the ids in order.
+    fn deploy(&self, batch: Vec<NewDeployment>, blobs: Vec<Blob>) -> Reply<'_, Vec<DeploymentId>>;
+
+    /// What is live, and how each workspace is held.
+    fn live(&self) -> Reply<'_, Vec<LiveWorkspace>>;
+
+    /// Pins a workspace to its live deployment, or lets it follow the source again.
+    fn set_pinned<'a>(&'a self, workspace: &'a WorkspaceName, pinned: bool) -> Reply<'a, ()>;
+
+    /// Takes a workspace out of service: it is no longer in the source. Its runs finish.
+    fn retire<'a>(&'a self, workspace: &'a WorkspaceName) -> Reply<'a, ()>;
+
+    /// A deployment whole.
+    fn deployment(&self, id: DeploymentId) -> Reply<'_, Deployment>;
+
+    /// The deployments of a workspace, newest first.
+    fn deployments<'a>(
+        &'a self,
+        workspace: &'a WorkspaceName,
+        limit: usize,
+        before: Option<DeploymentId>,
+    ) -> Reply<'a, Vec<Deployment>>;
+
+    /// The content of a file.
+    fn blob(&self, digest: Digest) -> Reply<'_, Vec<u8>>;
+
+    /// Which of some digests are stored already.
+    fn known_blobs(&self, digests: Vec<Digest>) -> Reply<'_, Vec<Digest>>;
+
+    /// The last slot of every schedule of live workspaces.
+    fn last_slots(&self) -> Reply<'_, Vec<(ScheduleKey, Timestamp)>>;
+
+    // --- what belongs to one workspace ---
+
+    /// A value of a workspace's state.
+    fn state_get<'a>(
+        &'a self,
+        workspace: &'a WorkspaceName,
+        name: &'a str,
+    ) -> Reply<'a, Option<Value>>;
+
+    /// Names of a workspace's state that start with `prefix`, in order, at most `limit`.
+    fn state_list<'a>(
+        &'a self,
+        workspace: &'a WorkspaceName,
+        prefix: &'a str,
+        limit: usize,
+    ) -> Reply<'a, Vec<String>>;
+
+    /// The sealed value of a secret.
+    fn secret<'a>(
+        &'a self,
+        workspace: &'a WorkspaceName,
+        name: &'a str,
+    ) -> Reply<'a, Option<Vec<u8>>>;
+
+    /// Stores the sealed value of a secret.
+    fn set_secret<'a>(
+        &'a self,
+        workspace: &'a WorkspaceName,
+        name: &'a str,
+        sealed: Vec<u8>,
+        at: Timestamp,
+    ) -> Reply<'a, ()>;
+
+    /// Forgets a secret. Answers whether it was there.
+    fn delete_secret<'a>(&'a self, workspace: &'a WorkspaceName, name: &'a str) -> Reply<'a, bool>;
+
+    /// Names of a workspace's secrets with the time they were set.
+    fn secrets<'a>(&'a self, workspace: &'a WorkspaceName) -> Reply<'a, Vec<(String, Timestamp)>>;
+
+    // --- views ---
+
+    /// One run.
+    fn run<'a>(&'a self, id: &'a RunId) -> Reply<'a, RunView>;
+
+    /// Runs, newest first.
+    fn runs(&self, filter: RunFilter) -> Reply<'_, Page<RunSummary>>;
+
+    /// Decisions of the broker, newest first.
+    fn calls(&self, filter: CallFilter) -> Reply<'_, Page<CallView>>;
+
+    /// Runs by workspace and state, history included.
+    fn counts(&self) -> Reply<'_, Vec<Counts>>;
+
+    // --- the store itself ---
+
+    /// A setting of the runner, such as the digest of the admin token.
+    fn setting<'a>(&'a self, key: &'a str) -> Reply<'a, Option<String>>;
+
+    /// Stores a setting.
+    fn set_setting<'a>(&'a self, key: &'a str, value: &'a str) -> Reply<'a, ()>;
+
+    /// Writes a consistent copy while everything goes on.
+    fn backup<'a>(&'a self, to: &'a Path) -> Reply<'a, ()>;
+
+    /// Forgets ended runs, refused deployments and unused files beyond what is kept, in small
+    /// transactions.
+    fn prune(&self, keep: Retention, now: Timestamp) -> Reply<'_, Pruned>;
+
+    /// Writes what is left and closes. Later calls answer [`Error::Closed`].
+    fn close(&self) -> Reply<'_, ()>;
+}
