@@ -11,56 +11,10 @@ mod kit;
 pub(crate) mod model;
 pub(crate) mod pruning;
 pub(crate) mod reopening;
+mod suite;
 pub(crate) mod viewing;
 pub(crate) mod waiting;
 pub(crate) mod writing;
 
 pub(crate) use kit::{Kit, append, cancel, end, run_in};
-
-use std::pin::Pin;
-
-use crate::contract::Store;
-
-/// Somewhere that a store can be opened, closed and opened again, with what it holds kept.
-pub(crate) trait Place: Send + Sync {
-    /// Opens the store. The one opened before is gone.
-    fn open(&self) -> Pin<Box<dyn Future<Output = Box<dyn Store>> + Send + '_>>;
-}
-
-/// Makes a test of every case, over the place that `$place` gives.
-macro_rules! conformance_suite {
-    ($place:expr; $($part:ident: $($case:ident),+ $(,)?;)+) => {$($(
-        #[tokio::test]
-        async fn $case() {
-            let place = $place;
-            $crate::conformance::$part::$case(&place).await;
-        }
-    )+)+};
-    ($place:expr) => { $crate::conformance::conformance_suite! { $place;
-        accepting: accepted_runs_are_claimed_in_order, a_known_key_starts_nothing_twice,
-            a_key_is_forgotten_after_seven_days, a_slot_fires_once,
-            a_full_queue_refuses_and_records_slots, ready_is_notified,
-            a_run_of_no_deployment_is_refused;
-        belongings: state_changes_as_asked, bad_state_changes_are_failures_not_errors,
-            state_of_another_workspace_is_not_seen, secrets_and_settings_are_kept;
-        deploying: a_deployment_comes_back_as_it_was, only_what_went_live_is_live,
-            what_goes_live_must_be_whole, a_retired_workspace_is_not_live,
-            a_schedule_owes_nothing_from_before, a_pin_stays_until_it_is_taken_off;
-        model: random_writes_agree_with_a_small_model;
-        pruning: ended_runs_are_forgotten_by_age_and_number, what_is_referred_to_is_kept;
-        reopening: what_was_queued_or_running_is_queued_again, a_closed_store_says_so,
-            epochs_are_never_given_twice, suspended_runs_stay_suspended;
-        viewing: a_claimed_run_is_running_for_everybody, lists_go_on_at_their_cursor,
-            lists_are_filtered, a_run_shows_its_last_steps_and_error;
-        waiting: an_answer_wakes_a_suspended_caller, an_answer_reaches_a_running_caller,
-            a_wait_for_what_is_there_does_not_happen, the_first_answer_stays,
-            a_full_callee_refuses_the_call, refusals_are_on_record,
-            a_started_run_answers_nobody, a_cancelled_callee_answers_its_caller,
-            an_ended_caller_gets_nothing, deadlines_are_those_of_suspended_runs;
-        writing: only_who_has_the_claim_writes, chunks_come_in_order, terminal_stays_terminal,
-            cancelled_run_is_never_claimed, a_released_run_goes_first_and_keeps_its_journal,
-            a_parked_run_waits_for_a_person, writes_of_one_batch_see_each_other,
-            a_refused_write_leaves_nothing;
-    } };
-}
-pub(crate) use conformance_suite;
+pub(crate) use suite::{Place, conformance_suite};
