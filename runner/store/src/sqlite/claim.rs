@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Shared;
 use super::journal;
 use super::live::Queued;
+use super::shared::Shared;
 use crate::contract::{Claim, Error, Want};
 
 /// Claims what is wanted. Dropped or failed half-way, it gives everything back.

@@ -22,152 +22,16 @@ mod load;
 mod migrate;
 mod names;
 mod open;
+mod operations;
 mod prune;
 mod readers;
 mod run_views;
 mod settle;
+mod shared;
 mod store;
 #[cfg(test)]
 mod tests;
 mod tx;
 mod writer;
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-
-use signalbox_core::clock::Clock;
-use tokio::sync::{Notify, mpsc, oneshot};
-
-use self::live::Live;
-use self::names::Names;
-use self::open::Held;
-use self::readers::Readers;
-use self::tx::Tx;
-use self::writer::{Message, Op, Writer};
-use crate::contract::Error;
-
-/// What a store needs to be opened.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Where the present comes from, for records that no caller gives a time for.
-    pub clock: Arc<dyn Clock>,
-}
-
-/// What the writer and everybody else share.
-#[derive(Debug)]
-struct Shared {
-    live: Mutex<Live>,
-    deployments: Mutex<HashSet<i64>>,
-    ready: Arc<Notify>,
-    readers: Arc<Readers>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Shared {
-    /// The queues and claims. Held for moments only, never over a commit.
-    fn live(&self) -> MutexGuard<'_, Live> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn knows_deployment(&self, id: i64) -> bool {
-        self.deployments.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
-    }
-
-    fn know_deployment(&self, id: i64, made: bool) {
-        let mut known = self.deployments.lock().unwrap_or_else(PoisonError::into_inner);
-        if made {
-            known.insert(id);
-        } else {
-            known.remove(&id);
-        }
-    }
-}
-
-/// The store in a data directory that this process alone uses.
-#[derive(Debug)]
-pub struct SqliteStore {
-    shared: Arc<Shared>,
-    /// `None` only while it is dropped.
-    jobs: Option<mpsc::Sender<Message>>,
-    writer: Option<JoinHandle<()>>,
-    database: PathBuf,
-}
-
-impl SqliteStore {
-    /// Opens the store in `dir`, which is made if it is missing. Runs that were queued or running
-    /// wait again. Blocks for as long as that takes.
-    ///
-    /// # Errors
-    /// [`Error::InUse`], [`Error::Unusable`], [`Error::Newer`], [`Error::Corrupt`]; nothing was
-    /// changed then.
-    pub fn open(dir: &Path, options: Options) -> Result<Self, Error> {
-        let held = Held::take(dir)?;
-        let database = held.database().to_owned();
-        let mut connection = open::writer(&database)?;
-        migrate::migrate(&mut connection, options.clock.now())?;
-        let loaded = load::load(&mut connection)?;
-        let shared = Arc::new(Shared {
-            live: Mutex::new(loaded.live),
-            deployments: Mutex::new(loaded.deployments),
-            ready: Arc::new(Notify::new()),
-            readers: Arc::new(Readers::new(database.clone())),
-            clock: options.clock,
-        });
-        if !shared.live().waiting().is_empty() {
-            shared.ready.notify_one();
-        }
-        let (jobs, queue) = mpsc::channel(writer::QUEUE);
-        let writer = Writer {
-            connection,
-            shared: Arc::clone(&shared),
-            names: Names::default(),
-            next_seq: loaded.next_seq,
-            held,
-        };
-        let thread = std::thread::Builder::new()
-            .name("store-writer".into())
-            .spawn(move || writer.run(queue))
-            .map_err(|error| Error::Database(Box::new(error)))?;
-        Ok(Self { shared, jobs: Some(jobs), writer: Some(thread), database })
-    }
-
-    /// Has the writer do something, all or nothing, and waits for its commit.
-    async fn write<T: Send + 'static>(
-        &self,
-        operation: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Message::Job(Box::new(Op::new(operation, reply)))).await?;
-        answer.await.map_err(|_| Error::Closed)?
-    }
-
-    async fn send(&self, message: Message) -> Result<(), Error> {
-        let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
-        jobs.send(message).await.map_err(|_| Error::Closed)
-    }
-
-    /// Claims whose rows do not say so, for views.
-    fn overlay(&self) -> run_views::Overlay {
-        let live = self.shared.live();
-        let claims = live.all_claimed().filter(|claim| !claim.durable);
-        claims.map(|claim| (claim.seq, claim.since)).collect()
-    }
-
-    fn check_open(&self) -> Result<(), Error> {
-        if self.shared.readers.is_closed() { Err(Error::Closed) } else { Ok(()) }
-    }
-}
-
-impl Drop for SqliteStore {
-    /// Writes what is left and lets the data directory go.
-    fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(writer) = self.writer.take()
-            && writer.join().is_err()
-        {
-            tracing::error!("the writer of the store panicked");
-        }
-    }
-}
+pub use store::{Options, SqliteStore};

@@ -1,290 +1,111 @@
-//! The contract, method by method: which part does it, on which thread.
+//! An open store: from the data directory to the writer's thread, and back.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
-use signalbox_core::clock::Timestamp;
-use signalbox_core::journal::{Chunk, Entry, Key};
-use signalbox_core::{DeploymentId, Digest, RunId, Value, WorkspaceName};
-use tokio::sync::{Notify, oneshot};
+use signalbox_core::clock::Clock;
+use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::append::Append;
-use super::end::{End, Suspend};
-use super::prune::Progress;
+use super::names::Names;
+use super::open::{self, Held};
+use super::readers::Readers;
+use super::shared::Shared;
 use super::tx::Tx;
-use super::writer::Message;
-use super::{
-    SqliteStore, accept, append, backup, belongings, call_views, claim, deploy, deployment_views,
-    end, journal, prune, run_views, settle,
-};
-use crate::contract::{
-    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Error, LiveWorkspace,
-    NewDeployment, Page, Pruned, Reply, Retention, RunFilter, RunSummary, RunView, ScheduleKey,
-    Store, Waiting, Want, Write, Written,
-};
+use super::writer::{self, Message, Op, Writer};
+use super::{load, migrate, run_views};
+use crate::contract::Error;
 
-fn write_one(tx: &mut Tx<'_>, write: Write) -> Result<Written, Error> {
-    match write {
-        Write::Append { run, epoch, number, started_at, chunk, internal } => {
-            append::append(tx, Append { run, epoch, number, started_at, chunk, internal })
-        }
-        Write::Suspend { run, epoch, waits_for, until, active_us } => {
-            end::suspend(tx, Suspend { run, epoch, waits_for, until, active_us })
-        }
-        Write::End {
-            run,
-            epoch,
-            number,
-            started_at,
-            chunk,
-            ending,
-            ended_at,
-            isolation,
-            answer,
-        } => end::end(
-            tx,
-            End { run, epoch, number, started_at, chunk, ending, ended_at, isolation, answer },
-        ),
-        Write::Release { run, epoch, cell_lost, active_us } => {
-            end::release(tx, run, epoch, u32::from(cell_lost), active_us)
-        }
-        Write::Park { run, epoch, message, reason } => end::park(tx, run, epoch, message, reason),
-        Write::Cancel { run, at, answer } => settle::cancel(tx, &run, at, answer),
-        Write::Answer { run, key, outcome, at } => settle::answer(tx, run, key, outcome, at),
-    }
+/// What a store needs to be opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the present comes from, for records that no caller gives a time for.
+    pub clock: Arc<dyn Clock>,
 }
 
-impl Store for SqliteStore {
-    fn accept(&self, batch: Vec<Accept>) -> Reply<'_, Vec<Accepted>> {
-        Box::pin(self.write(move |tx| accept::accept(tx, batch)))
-    }
-
-    fn ready(&self) -> Arc<Notify> {
-        Arc::clone(&self.shared.ready)
-    }
-
-    fn waiting(&self) -> Reply<'_, Vec<Waiting>> {
-        Box::pin(async {
-            self.check_open()?;
-            Ok(self.shared.live().waiting())
-        })
-    }
-
-    fn claim(&self, want: Vec<Want>) -> Reply<'_, Vec<Claim>> {
-        Box::pin(async move {
-            self.check_open()?;
-            claim::claim(&self.shared, &want).await
-        })
-    }
-
-    fn commit(&self, batch: Vec<Write>) -> Reply<'_, Vec<Written>> {
-        Box::pin(
-            self.write(move |tx| batch.into_iter().map(|write| write_one(tx, write)).collect()),
-        )
-    }
-
-    fn journal<'a>(&'a self, run: &'a RunId) -> Reply<'a, Vec<Entry>> {
-        let run = run.clone();
-        Box::pin(self.shared.readers.read(move |db| journal::entries(db, &run)))
-    }
-
-    fn chunks<'a>(&'a self, run: &'a RunId, after: u32) -> Reply<'a, Vec<(u32, Chunk)>> {
-        let run = run.clone();
-        Box::pin(self.shared.readers.read(move |db| journal::chunks(db, &run, after)))
-    }
-
-    fn deadlines(&self) -> Reply<'_, Vec<(RunId, Key, Timestamp)>> {
-        Box::pin(self.shared.readers.read(journal::deadlines))
-    }
-
-    fn deploy(&self, batch: Vec<NewDeployment>, blobs: Vec<Blob>) -> Reply<'_, Vec<DeploymentId>> {
-        Box::pin(async move {
-            for blob in &blobs {
-                if Digest::of(&blob.content) != blob.digest {
-                    let what = format!("file {} is not what its digest says", blob.digest);
-                    return Err(Error::Corrupt(what));
-                }
-            }
-            self.write(move |tx| deploy::deploy(tx, &batch, &blobs)).await
-        })
-    }
-
-    fn live(&self) -> Reply<'_, Vec<LiveWorkspace>> {
-        Box::pin(self.shared.readers.read(deployment_views::live))
-    }
-
-    fn set_pinned<'a>(&'a self, workspace: &'a WorkspaceName, pinned: bool) -> Reply<'a, ()> {
-        let workspace = workspace.clone();
-        Box::pin(self.write(move |tx| deploy::set_pinned(tx, &workspace, pinned)))
-    }
-
-    fn retire<'a>(&'a self, workspace: &'a WorkspaceName) -> Reply<'a, ()> {
-        let workspace = workspace.clone();
-        let now = self.shared.clock.now();
-        Box::pin(self.write(move |tx| deploy::retire(tx, &workspace, now)))
-    }
-
-    fn deployment(&self, id: DeploymentId) -> Reply<'_, Deployment> {
-        Box::pin(self.shared.readers.read(move |db| deployment_views::deployment(db, id)))
-    }
-
-    fn deployments<'a>(
-        &'a self,
-        workspace: &'a WorkspaceName,
-        limit: usize,
-        before: Option<DeploymentId>,
-    ) -> Reply<'a, Vec<Deployment>> {
-        let workspace = workspace.clone();
-        Box::pin(
-            self.shared
-                .readers
-                .read(move |db| deployment_views::deployments(db, &workspace, limit, before)),
-        )
-    }
-
-    fn blob(&self, digest: Digest) -> Reply<'_, Vec<u8>> {
-        Box::pin(self.shared.readers.read(move |db| deployment_views::blob(db, digest)))
-    }
-
-    fn known_blobs(&self, digests: Vec<Digest>) -> Reply<'_, Vec<Digest>> {
-        Box::pin(self.shared.readers.read(move |db| deployment_views::known_blobs(db, digests)))
-    }
-
-    fn last_slots(&self) -> Reply<'_, Vec<(ScheduleKey, Timestamp)>> {
-        Box::pin(self.shared.readers.read(deployment_views::last_slots))
-    }
-
-    fn state_get<'a>(
-        &'a self,
-        workspace: &'a WorkspaceName,
-        name: &'a str,
-    ) -> Reply<'a, Option<Value>> {
-        let (workspace, name) = (workspace.clone(), name.to_owned());
-        Box::pin(self.shared.readers.read(move |db| belongings::state(db, &workspace, &name)))
-    }
-
-    fn state_list<'a>(
-        &'a self,
-        workspace: &'a WorkspaceName,
-        prefix: &'a str,
-        limit: usize,
-    ) -> Reply<'a, Vec<String>> {
-        let (workspace, prefix) = (workspace.clone(), prefix.to_owned());
-        Box::pin(
-            self.shared
-                .readers
-                .read(move |db| belongings::state_names(db, &workspace, &prefix, limit)),
-        )
-    }
-
-    fn secret<'a>(
-        &'a self,
-        workspace: &'a WorkspaceName,
-        name: &'a str,
-    ) -> Reply<'a, Option<Vec<u8>>> {
-        let (workspace, name) = (workspace.clone(), name.to_owned());
-        Box::pin(self.shared.readers.read(move |db| belongings::secret(db, &workspace, &name)))
-    }
-
-    fn set_secret<'a>(
-        &'a self,
-        workspace: &'a WorkspaceName,
-        name: &'a str,
-        sealed: Vec<u8>,
-        at: Timestamp,
-    ) -> Reply<'a, ()> {
-        let (workspace, name) = (workspace.clone(), name.to_owned());
-        Box::pin(self.write(move |tx| belongings::set_secret(tx, &workspace, &name, &sealed, at)))
-    }
-
-    fn delete_secret<'a>(&'a self, workspace: &'a WorkspaceName, name: &'a str) -> Reply<'a, bool> {
-        let (workspace, name) = (workspace.clone(), name.to_owned());
-        Box::pin(self.write(move |tx| belongings::delete_secret(tx, &workspace, &name)))
-    }
-
-    fn secrets<'a>(&'a self, workspace: &'a WorkspaceName) -> Reply<'a, Vec<(String, Timestamp)>> {
-        let workspace = workspace.clone();
-        Box::pin(self.shared.readers.read(move |db| belongings::secrets(db, &workspace)))
-    }
-
-    fn run<'a>(&'a self, id: &'a RunId) -> Reply<'a, RunView> {
-        let (id, overlay) = (id.clone(), self.overlay());
-        Box::pin(self.shared.readers.read(move |db| run_views::run(db, &id, &overlay)))
-    }
-
-    fn runs(&self, filter: RunFilter) -> Reply<'_, Page<RunSummary>> {
-        let overlay = self.overlay();
-        Box::pin(self.shared.readers.read(move |db| run_views::runs(db, &filter, &overlay)))
-    }
-
-    fn calls(&self, filter: CallFilter) -> Reply<'_, Page<CallView>> {
-        let overlay = self.overlay();
-        Box::pin(self.shared.readers.read(move |db| call_views::calls(db, &filter, &overlay)))
-    }
-
-    fn counts(&self) -> Reply<'_, Vec<Counts>> {
-        let overlay = self.overlay();
-        Box::pin(self.shared.readers.read(move |db| run_views::counts(db, &overlay)))
-    }
-
-    fn setting<'a>(&'a self, key: &'a str) -> Reply<'a, Option<String>> {
-        let key = key.to_owned();
-        Box::pin(self.shared.readers.read(move |db| belongings::setting(db, &key)))
-    }
-
-    fn set_setting<'a>(&'a self, key: &'a str, value: &'a str) -> Reply<'a, ()> {
-        let (key, value) = (key.to_owned(), value.to_owned());
-        Box::pin(self.write(move |tx| belongings::set_setting(tx, &key, &value)))
-    }
-
-    fn backup<'a>(&'a self, to: &'a Path) -> Reply<'a, ()> {
-        let (database, to) = (self.database.clone(), to.to_owned());
-        Box::pin(async move {
-            self.check_open()?;
-            let copy = tokio::task::spawn_blocking(move || backup::backup(&database, &to)).await;
-            copy.map_err(|error| Error::Database(Box::new(error)))?
-        })
-    }
-
-    fn prune(&self, keep: Retention, now: Timestamp) -> Reply<'_, Pruned> {
-        Box::pin(async move {
-            let mut pruned = Pruned::default();
-            let mut progress = Progress::start();
-            while progress.more {
-                progress = self.write(move |tx| prune::old_runs(tx, progress, keep, now)).await?;
-                pruned.runs += progress.runs;
-            }
-            pruned.runs += self.repeat(move |tx| prune::surplus_runs(tx, keep)).await?;
-            pruned.deployments = self.repeat(move |tx| prune::deployments(tx, keep)).await?;
-            pruned.blobs = self.repeat(prune::blobs).await?;
-            self.repeat(move |tx| prune::keys(tx, now)).await?;
-            while self.write(prune::shrink).await? > 0 {}
-            Ok(pruned)
-        })
-    }
-
-    fn close(&self) -> Reply<'_, ()> {
-        Box::pin(async move {
-            let (reply, closed) = oneshot::channel();
-            self.send(Message::Close(reply)).await?;
-            closed.await.map_err(|_| Error::Closed)
-        })
-    }
+/// The store in a data directory that this process alone uses.
+#[derive(Debug)]
+pub struct SqliteStore {
+    pub(super) shared: Arc<Shared>,
+    /// `None` only while it is dropped.
+    jobs: Option<mpsc::Sender<Message>>,
+    writer: Option<JoinHandle<()>>,
+    pub(super) database: PathBuf,
 }
 
 impl SqliteStore {
-    /// Takes steps until one finds nothing to do; answers what they did together.
-    async fn repeat(
+    /// Opens the store in `dir`, which is made if it is missing. Runs that were queued or running
+    /// wait again. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// [`Error::InUse`], [`Error::Unusable`], [`Error::Newer`], [`Error::Corrupt`]; nothing was
+    /// changed then.
+    pub fn open(dir: &Path, options: Options) -> Result<Self, Error> {
+        let held = Held::take(dir)?;
+        let database = held.database().to_owned();
+        let mut connection = open::writer(&database)?;
+        migrate::migrate(&mut connection, options.clock.now())?;
+        let loaded = load::load(&mut connection)?;
+        let shared = Arc::new(Shared {
+            live: Mutex::new(loaded.live),
+            deployments: Mutex::new(loaded.deployments),
+            ready: Arc::new(Notify::new()),
+            readers: Arc::new(Readers::new(database.clone())),
+            clock: options.clock,
+        });
+        if !shared.live().waiting().is_empty() {
+            shared.ready.notify_one();
+        }
+        let (jobs, queue) = mpsc::channel(writer::QUEUE);
+        let writer = Writer {
+            connection,
+            shared: Arc::clone(&shared),
+            names: Names::default(),
+            next_seq: loaded.next_seq,
+            held,
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer.run(queue))
+            .map_err(|error| Error::Database(Box::new(error)))?;
+        Ok(Self { shared, jobs: Some(jobs), writer: Some(thread), database })
+    }
+
+    /// Has the writer do something, all or nothing, and waits for its commit.
+    pub(super) async fn write<T: Send + 'static>(
         &self,
-        step: impl Fn(&mut Tx<'_>) -> Result<u64, Error> + Clone + Send + 'static,
-    ) -> Result<u64, Error> {
-        let mut total = 0;
-        loop {
-            let done = self.write(step.clone()).await?;
-            if done == 0 {
-                return Ok(total);
-            }
-            total += done;
+        operation: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Job(Box::new(Op::new(operation, reply)))).await?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    pub(super) async fn send(&self, message: Message) -> Result<(), Error> {
+        let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
+        jobs.send(message).await.map_err(|_| Error::Closed)
+    }
+
+    /// Claims whose rows do not say so, for views.
+    pub(super) fn overlay(&self) -> run_views::Overlay {
+        let live = self.shared.live();
+        let claims = live.all_claimed().filter(|claim| !claim.durable);
+        claims.map(|claim| (claim.seq, claim.since)).collect()
+    }
+
+    pub(super) fn check_open(&self) -> Result<(), Error> {
+        if self.shared.readers.is_closed() { Err(Error::Closed) } else { Ok(()) }
+    }
+}
+
+impl Drop for SqliteStore {
+    /// Writes what is left and lets the data directory go.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer of the store panicked");
         }
     }
 }

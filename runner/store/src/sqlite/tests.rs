@@ -169,7 +169,7 @@ async fn a_torn_log_loses_nothing_but_its_tail() {
 
 /// Allows so many more pages than there are.
 async fn limit_pages(store: &SqliteStore, more: Option<i64>) {
-    let limit = move |tx: &mut super::Tx<'_>| {
+    let limit = move |tx: &mut super::tx::Tx<'_>| {
         let pages: i64 = tx.connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
         let most = more.map_or(1 << 30, |more| pages + more);
         tx.connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(()))?;

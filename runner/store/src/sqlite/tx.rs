@@ -7,10 +7,10 @@ use rusqlite::{Connection, params};
 use signalbox_core::run::{NewRun, State};
 use signalbox_core::{FlowName, RunId, WorkspaceName};
 
-use super::Shared;
 use super::columns::{id_bytes, state_number, to_json};
 use super::live::{Claimed, Enqueue, Queued, Withheld};
 use super::names::Names;
+use super::shared::Shared;
 use crate::contract::Error;
 
 /// What memory becomes when the transaction is committed. Dropped without that, it puts the runs

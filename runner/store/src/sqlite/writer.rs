@@ -7,10 +7,10 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Shared;
 use super::error::Cause;
 use super::names::Names;
 use super::open::Held;
+use super::shared::Shared;
 use super::tx::{Changes, Tx};
 use crate::contract::Error;
 
