@@ -12,7 +12,8 @@ use signalbox_core::Digest;
 use signalbox_core::diagnostic::Diagnostic;
 use signalbox_core::source::{Folder, MAX_FILES};
 
-use crate::walk::{self, Entry, FileAt, Kind, Listing, Located, Reader};
+use crate::kind::Kind;
+use crate::walk::{self, Entry, FileAt, Listing, Located, Reader};
 use crate::{Error, fault};
 
 /// A folder as it lies on disk, committed or not: what `signalbox validate PATH` looks at.

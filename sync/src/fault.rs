@@ -4,7 +4,7 @@ use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Diagnostic, Place};
 use signalbox_core::source::MAX_MANIFEST;
 
-use crate::walk::Kind;
+use crate::kind::Kind;
 
 /// A path to show; the root of the repository is `.`.
 fn place(path: &str) -> Place {

@@ -15,6 +15,7 @@ mod disk;
 mod error;
 mod fault;
 pub mod hints;
+mod kind;
 mod library;
 mod location;
 mod name;

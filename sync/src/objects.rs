@@ -13,7 +13,8 @@ use git2::{ErrorCode, ObjectType, Odb, Oid, Repository};
 use signalbox_core::source::MAX_FILES;
 
 use crate::Error;
-use crate::walk::{Entry, Kind, Listing, Reader};
+use crate::kind::Kind;
+use crate::walk::{Entry, Listing, Reader};
 
 /// Largest tree object in which a name is looked up: about a million entries.
 const MAX_SEARCHED: usize = 64 << 20;

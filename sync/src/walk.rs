@@ -10,6 +10,7 @@ use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Diagnostic, Place};
 use signalbox_core::source::{MAX_FILES, MAX_MANIFEST, MAX_TREE, SourceFile};
 
+use crate::kind::Kind;
 use crate::{Error, fault, name};
 
 /// Deepest nesting of folders inside one workspace.
@@ -35,29 +36,6 @@ pub enum Subtree {
     Found(String),
     /// There is something that is not a folder, or the path leads through a link.
     Refused(Diagnostic),
-}
-
-/// What an entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    File,
-    Folder,
-    Link,
-    Submodule,
-    Other,
-}
-
-impl Kind {
-    /// As it is called in a sentence.
-    pub(crate) fn describe(self) -> &'static str {
-        match self {
-            Self::File => "a file",
-            Self::Folder => "a folder",
-            Self::Link => "a symbolic link",
-            Self::Submodule => "a submodule or another repository",
-            Self::Other => "neither a file nor a folder",
-        }
-    }
 }
 
 /// One entry of a folder; `node` is how its reader finds it again.
