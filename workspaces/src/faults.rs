@@ -3,7 +3,7 @@
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Diagnostic, Place};
 
-use crate::yaml::Mark;
+use crate::mark::Mark;
 
 /// The faults of one file.
 #[derive(Debug)]

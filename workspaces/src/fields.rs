@@ -9,8 +9,9 @@ use signalbox_core::diagnostic::Diagnostic;
 use signalbox_core::ids::InvalidName;
 
 use crate::faults::{Faults, near};
+use crate::mark::Mark;
 use crate::units;
-use crate::yaml::{Entry, Mark, Node, Tree};
+use crate::yaml::{Entry, Node, Tree};
 
 /// A map whose fields are known.
 #[derive(Debug, Clone, Copy)]

@@ -17,6 +17,7 @@ mod fields;
 mod flow;
 mod locate;
 mod manifest;
+mod mark;
 pub mod plan;
 pub mod render;
 pub mod root;

@@ -4,8 +4,9 @@ use signalbox_core::diagnostic::{Diagnostic, Place};
 use signalbox_core::source::Folder;
 
 use crate::faults::{self, Faults};
+use crate::mark::Mark;
 use crate::root::{WORKSPACE_FILE, is_inside};
-use crate::yaml::{self, Mark, Node, Tree};
+use crate::yaml::{self, Node, Tree};
 
 /// Gives diagnostics of the contract check that name files of a folder their source line, and
 /// those that name its workspace file as a whole the line of what they are about.

@@ -11,7 +11,8 @@ use signalbox_core::value;
 
 use crate::faults::{self, Faults, near};
 use crate::fields::{self, Fields};
-use crate::yaml::{self, Entry, Mark, Node, Tree};
+use crate::mark::Mark;
+use crate::yaml::{self, Entry, Node, Tree};
 
 /// The root manifest's name, in the root of the repository.
 pub const ROOT_FILE: &str = "signalbox.yaml";

@@ -6,7 +6,8 @@ use signalbox_core::value::Value;
 
 use crate::faults::{Faults, near};
 use crate::fields::{self, Fields};
-use crate::yaml::{Entry, Mark, Node, Tree};
+use crate::mark::Mark;
+use crate::yaml::{Entry, Node, Tree};
 
 const KNOWN: [&str; 10] = [
     "type",

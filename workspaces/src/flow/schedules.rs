@@ -6,7 +6,8 @@ use signalbox_core::schedule::{Error, Schedule};
 
 use crate::faults::Faults;
 use crate::fields::{self, Fields};
-use crate::yaml::{Mark, Node};
+use crate::mark::Mark;
+use crate::yaml::Node;
 
 /// Longest cron expression; the longest sensible one lists every minute.
 const MAX_EXPRESSION: usize = 400;

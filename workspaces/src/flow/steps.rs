@@ -10,12 +10,13 @@ use signalbox_core::diagnostic::Diagnostic;
 use signalbox_core::ids::FlowRef;
 use signalbox_core::value::Value;
 
-use super::Reader;
+use super::reader::Reader;
 use super::templates::literal_inputs;
 use crate::faults::near;
 use crate::fields::{self, Fields};
+use crate::mark::Mark;
 use crate::sources::is_script;
-use crate::yaml::{Entry, Mark, Node, Tree};
+use crate::yaml::{Entry, Node, Tree};
 
 /// Most steps of one flow.
 const MAX_STEPS: usize = 1_000;

@@ -7,8 +7,9 @@ use signalbox_core::codes::Code;
 use signalbox_core::template::{self, Part};
 use signalbox_core::value::Value;
 
-use super::Reader;
-use crate::yaml::{Mark, Node, Tree};
+use super::reader::Reader;
+use crate::mark::Mark;
+use crate::yaml::{Node, Tree};
 
 impl Reader<'_> {
     /// A template's value; its expressions go to what is to be checked.

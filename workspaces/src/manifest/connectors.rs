@@ -8,7 +8,8 @@ use signalbox_core::template::{self, Part};
 
 use crate::faults::{Faults, near};
 use crate::fields::{self, Fields};
-use crate::yaml::{Entry, Mark, Node, Tree};
+use crate::mark::Mark;
+use crate::yaml::{Entry, Node, Tree};
 
 struct Type {
     name: &'static str,

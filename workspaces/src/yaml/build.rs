@@ -7,8 +7,10 @@ use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::Diagnostic;
 
 use super::node::Written;
-use super::{Entry, MAX_DEPTH, Mark, Node, Renamed, Tree};
+use super::renamed::Renamed;
+use super::{Entry, MAX_DEPTH, Node, Tree};
 use crate::faults::Faults;
+use crate::mark::Mark;
 
 /// The one document as a tree.
 pub(super) fn build(

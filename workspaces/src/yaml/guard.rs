@@ -1,7 +1,7 @@
 //! What is refused before the parser sees it.
 
 use super::MAX_DEPTH;
-use super::node::Mark;
+use crate::mark::Mark;
 
 /// Most bytes that anchors may make the parser copy, about: it copies an anchored node with all
 /// that is in it, so nested anchors multiply the text.

@@ -5,22 +5,9 @@ use std::collections::BTreeMap;
 use saphyr::Marker;
 use signalbox_core::value::Value;
 
-/// A place in a file whose name is known from elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mark {
-    /// From 1; 0 for the file as a whole.
-    pub(crate) line: u32,
-    /// In characters, from 1; 0 for the line as a whole.
-    pub(crate) column: u32,
-    /// In characters.
-    pub(crate) length: u32,
-}
+use crate::mark::Mark;
 
 impl Mark {
-    pub(crate) fn line(line: u32) -> Self {
-        Self { line, column: 0, length: 1 }
-    }
-
     pub(super) fn of(marker: Marker, length: usize) -> Self {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Self {

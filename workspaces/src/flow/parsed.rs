@@ -1,0 +1,54 @@
+//! What a flow file becomes before its scripts are checked.
+
+use std::collections::BTreeSet;
+
+use signalbox_core::catalog::{Action, Flow, Plan, Step};
+use signalbox_core::check::CheckScript;
+use signalbox_core::inputs::Schema;
+
+/// A flow whose scripts are not checked yet.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub(crate) flow: Flow,
+    /// The code in the file itself, to be checked.
+    pub(crate) code: Vec<CheckScript>,
+    /// The script files of its steps, from the workspace's folder.
+    pub(crate) scripts: BTreeSet<String>,
+}
+
+/// A bare `.rhai` file as a flow.
+pub(crate) fn bare(file: &str) -> Parsed {
+    let step = Step {
+        id: "main".to_owned(),
+        when: None,
+        action: Action::Script { path: file.to_owned(), inputs: None },
+        line: 1,
+    };
+    Parsed {
+        flow: Flow {
+            file: file.to_owned(),
+            plan: Plan { steps: vec![step], ..Plan::default() },
+            ..empty()
+        },
+        code: Vec::new(),
+        scripts: BTreeSet::from([file.to_owned()]),
+    }
+}
+
+/// What stands for a flow whose file cannot be read: its name is taken, nothing else is known.
+pub(crate) fn unreadable(file: &str) -> Parsed {
+    let flow = Flow { file: file.to_owned(), ..empty() };
+    Parsed { flow, code: Vec::new(), scripts: BTreeSet::new() }
+}
+
+fn empty() -> Flow {
+    Flow {
+        file: String::new(),
+        summary: None,
+        inputs: Schema::default(),
+        schedules: Vec::new(),
+        timeout: None,
+        plan: Plan::default(),
+        calls: Vec::new(),
+    }
+}

@@ -1,0 +1,131 @@
+//! Reading one flow file.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use signalbox_core::catalog::{Flow, LiteralCall, Plan};
+use signalbox_core::check::{CheckScript, ScriptCode, ScriptKind};
+use signalbox_core::codes::Code;
+use signalbox_core::diagnostic::Diagnostic;
+use signalbox_core::inputs::Schema;
+use signalbox_core::source::Folder;
+
+use super::{Parsed, inputs, schedules};
+use crate::faults::Faults;
+use crate::fields::Fields;
+use crate::sources::is_script;
+use crate::units;
+use crate::yaml::{self, Node};
+
+const KNOWN: [&str; 9] =
+    ["summary", "inputs", "output", "schedules", "timeout", "steps", "run", "script", "call"];
+
+/// What every flow of a workspace is read with.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    /// The workspace's folder.
+    pub(crate) folder: &'a Folder,
+    /// Longest active time of a run of the workspace.
+    pub(crate) run_time: Duration,
+}
+
+impl Context<'_> {
+    /// A path from the repository's root.
+    pub(crate) fn full(&self, file: &str) -> String {
+        format!("{}/{file}", self.folder.path)
+    }
+
+    /// Every Rhai file, for suggestions.
+    pub(super) fn scripts(&self) -> impl Iterator<Item = &str> {
+        self.folder.files.keys().map(String::as_str).filter(|path| is_script(path))
+    }
+}
+
+/// Reads a flow file. `None` when nothing can be made of it.
+pub(crate) fn parse(
+    file: &str,
+    content: &[u8],
+    context: &Context<'_>,
+) -> (Option<Parsed>, Vec<Diagnostic>) {
+    let mut faults = Faults::of(context.full(file));
+    let parsed = yaml::parse(content, &mut faults).and_then(|node| {
+        let mut reader = Reader {
+            file,
+            context,
+            faults: &mut faults,
+            code: Vec::new(),
+            scripts: BTreeSet::new(),
+            calls: Vec::new(),
+        };
+        let flow = reader.flow(&node)?;
+        let Reader { code, scripts, calls, .. } = reader;
+        Some(Parsed { flow: Flow { calls, ..flow }, code, scripts })
+    });
+    (parsed, faults.into_list())
+}
+
+/// Reads one file, and gathers what is to be checked elsewhere.
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a str,
+    pub(super) context: &'a Context<'a>,
+    pub(super) faults: &'a mut Faults,
+    pub(super) code: Vec<CheckScript>,
+    pub(super) scripts: BTreeSet<String>,
+    pub(super) calls: Vec<LiteralCall>,
+}
+
+impl Reader<'_> {
+    fn flow(&mut self, node: &Node) -> Option<Flow> {
+        let fields = Fields::open(node, "a flow", &KNOWN, self.faults)?;
+        let summary = fields.text("summary", self.faults);
+        let schema = inputs::read(&fields, self.faults);
+        let schedules = schedules::read(&fields, self.faults);
+        self.check_schedulable(&schema, &fields);
+        let timeout = self.timeout(&fields);
+        let steps = self.steps(&fields);
+        let output = fields.get("output").map(|node| self.template(node));
+        Some(Flow {
+            file: self.file.to_owned(),
+            summary,
+            inputs: schema,
+            schedules,
+            timeout,
+            plan: Plan { steps, output, sources: BTreeSet::new() },
+            calls: Vec::new(),
+        })
+    }
+
+    fn timeout(&mut self, fields: &Fields<'_>) -> Option<Duration> {
+        let week = Duration::from_hours(7 * 24);
+        let timeout = fields.duration("timeout", Duration::from_millis(1)..=week, self.faults)?;
+        let most = self.context.run_time;
+        if timeout > most
+            && let Some(node) = fields.get("timeout")
+        {
+            let most = units::show_duration(&most);
+            let message = format!("longer than the {most} that the workspace's runs may take");
+            self.faults.warning(Code::InvalidValue, node.mark, message);
+        }
+        Some(timeout)
+    }
+
+    fn check_schedulable(&mut self, schema: &Schema, fields: &Fields<'_>) {
+        let Some(schedules) = fields.entry("schedules") else { return };
+        for (name, _) in schema.fields.iter().filter(|(_, field)| field.required) {
+            let message = format!("a schedule gives no inputs, but `{name}` is required");
+            let help = format!("give `{name}` a default instead");
+            self.faults.error_with_help(Code::MissingField, schedules.mark, message, Some(help));
+        }
+    }
+
+    /// Adds code of this file to what is to be checked.
+    pub(super) fn check(&mut self, kind: ScriptKind, code: String, origin: (u32, u32)) {
+        self.code.push(CheckScript {
+            name: format!("{}#{}", self.file, self.code.len()),
+            file: self.context.full(self.file),
+            origin,
+            kind,
+            code: ScriptCode::Inline(code),
+        });
+    }
+}

@@ -1,0 +1,111 @@
+//! The file as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use signalbox_core::catalog::{About, Connector, Export, Kind, ServiceUse};
+use signalbox_core::codes::Code;
+use signalbox_core::ids::{FlowName, ServiceName, WorkspaceName};
+
+use super::{calls, connectors, environment, folders};
+use crate::faults::Faults;
+use crate::fields::Fields;
+use crate::mark::Mark;
+use crate::yaml::Node;
+
+const KNOWN: [&str; 11] = [
+    "title",
+    "description",
+    "owner",
+    "env",
+    "secrets",
+    "connectors",
+    "exports",
+    "may_start",
+    "accepts",
+    "uses",
+    "flow_folders",
+];
+
+/// A workspace file, with the places of what is resolved later.
+#[derive(Debug)]
+pub(crate) struct Manifest {
+    pub(crate) about: About,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) secrets: BTreeSet<String>,
+    pub(crate) connectors: BTreeMap<String, Connector>,
+    pub(crate) exports: BTreeMap<ServiceName, Export>,
+    pub(crate) may_start: BTreeMap<WorkspaceName, BTreeSet<FlowName>>,
+    pub(crate) accepts: BTreeSet<FlowName>,
+    pub(crate) uses: BTreeSet<ServiceUse>,
+    pub(crate) flow_folders: Vec<(String, Option<Mark>)>,
+    /// Flows of its own that the file names, and where.
+    pub(crate) named_flows: Vec<(FlowName, Mark)>,
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self {
+            about: About::default(),
+            env: BTreeMap::new(),
+            secrets: BTreeSet::new(),
+            connectors: BTreeMap::new(),
+            exports: BTreeMap::new(),
+            may_start: BTreeMap::new(),
+            accepts: BTreeSet::new(),
+            uses: BTreeSet::new(),
+            flow_folders: folders::usual(),
+            named_flows: Vec::new(),
+        }
+    }
+}
+
+/// Reads the tree of a workspace file.
+pub(crate) fn read(node: &Node, kind: Kind, faults: &mut Faults) -> Manifest {
+    let Some(fields) = Fields::open(node, "a workspace file", &KNOWN, faults) else {
+        return Manifest::default();
+    };
+    refuse_other_kind(&fields, kind, faults);
+    let mut named_flows = Vec::new();
+    let env = environment::env(&fields, faults);
+    let secrets = environment::secrets(&fields, faults);
+    let connectors = connectors::read(&fields, &env, &secrets, faults);
+    Manifest {
+        about: About {
+            title: fields.text("title", faults),
+            description: fields.text("description", faults),
+            owner: fields.text("owner", faults),
+            ..About::default()
+        },
+        connectors,
+        exports: calls::exports(&fields, &mut named_flows, faults),
+        may_start: calls::may_start(&fields, faults),
+        accepts: calls::accepts(&fields, &mut named_flows, faults),
+        uses: calls::uses(&fields, faults),
+        flow_folders: folders::read(&fields, faults),
+        named_flows,
+        env,
+        secrets,
+    }
+}
+
+fn refuse_other_kind(fields: &Fields<'_>, kind: Kind, faults: &mut Faults) {
+    let (names, owner) = match kind {
+        Kind::Platform => (["accepts", "uses"], "a domain"),
+        Kind::Domain => (["exports", "may_start"], "the platform"),
+    };
+    for entry in names.into_iter().filter_map(|name| fields.entry(name)) {
+        let message = format!("only {owner} can have `{}`", entry.key);
+        faults.error(Code::WrongKind, entry.mark, message);
+    }
+}
+
+/// The about of the root manifest, with what the workspace file says put before it.
+pub(crate) fn merge(own: About, root: &About) -> About {
+    About {
+        title: own.title.or_else(|| root.title.clone()),
+        description: own.description.or_else(|| root.description.clone()),
+        owner: own.owner.or_else(|| root.owner.clone()),
+        environment: root.environment.clone(),
+        tags: root.tags.clone(),
+    }
+}
