@@ -6,7 +6,7 @@ use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Diagnostic, Place};
 use signalbox_core::ids::WorkspaceName;
 
-use super::Fault;
+use super::fault::Fault;
 
 /// The faults of all calls.
 pub(super) fn faults(catalog: &Catalog) -> Vec<Fault> {

@@ -8,7 +8,7 @@ use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Diagnostic, Place};
 use signalbox_core::ids::FlowRef;
 
-use super::Fault;
+use super::fault::Fault;
 
 type Graph<'a> = BTreeMap<FlowRef, BTreeMap<FlowRef, &'a LiteralCall>>;
 

@@ -7,7 +7,8 @@ use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Diagnostic, did_you_mean};
 use signalbox_core::ids::WorkspaceName;
 
-use super::{Fault, workspace_file};
+use super::candidate::workspace_file;
+use super::fault::Fault;
 
 /// `uses` of what is not exported. A domain that declares it will call it.
 pub(super) fn faults(catalog: &Catalog) -> Vec<Fault> {

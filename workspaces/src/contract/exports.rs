@@ -10,7 +10,9 @@ use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::Diagnostic;
 use signalbox_core::ids::{ServiceName, WorkspaceName};
 
-use super::{Candidate, Offenders, workspace_file};
+use super::Candidate;
+use super::candidate::workspace_file;
+use super::fault::Offenders;
 
 /// The incompatible changes of the platform, if it can still go back.
 pub(super) fn faults(
