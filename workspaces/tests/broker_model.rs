@@ -3,15 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "what the tests share may fail as they may")]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use signalbox_core::broker::{Target, decide};
 use signalbox_core::catalog::{
-    About, Callers, Catalog, Export, Flow, Grants, Kind, LiteralCall, Plan, ServiceUse, Workspace,
+    Callers, Catalog, Export, Flow, Kind, LiteralCall, Plan, ServiceUse, Workspace,
 };
-use signalbox_core::ids::{Digest, FlowName, FlowRef, ServiceName, WorkspaceName};
+use signalbox_core::ids::{FlowName, FlowRef, ServiceName, WorkspaceName};
 use signalbox_core::inputs::Schema;
 use signalbox_workspaces::contract::{Candidate, Verdict, check};
 
@@ -173,24 +175,10 @@ impl Model {
 
     fn workspace(&self, index: usize) -> Workspace {
         let flow = |flow: usize| (flow_name(flow), self.flow(index, flow));
+        let kind = if index == 0 { Kind::Platform } else { Kind::Domain };
         let mut workspace = Workspace {
-            name: workspace_name(index),
-            kind: if index == 0 { Kind::Platform } else { Kind::Domain },
-            path: format!("w{index}"),
-            revision: "0".repeat(40).parse().unwrap(),
-            tree: String::new(),
-            config_hash: Digest([0; 32]),
-            about: About::default(),
-            grants: Grants::default(),
-            env: BTreeMap::new(),
-            secrets: BTreeSet::new(),
-            connectors: BTreeMap::new(),
-            exports: BTreeMap::new(),
-            may_start: BTreeMap::new(),
-            accepts: BTreeSet::new(),
-            uses: BTreeSet::new(),
             flows: (0..FLOWS).filter(|f| self.flows[index][*f]).map(flow).collect(),
-            sources: BTreeMap::new(),
+            ..support::workspace(workspace_name(index).as_str(), kind)
         };
         let listed = |flags: &[bool]| -> BTreeSet<FlowName> {
             (0..flags.len()).filter(|at| flags[*at]).map(flow_name).collect()

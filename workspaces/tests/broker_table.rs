@@ -2,40 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "what the tests share may fail as they may")]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use signalbox_core::broker::{Rule, Target, decide};
 use signalbox_core::catalog::{
-    About, Callers, Catalog, Export, Flow, Grants, Kind, LiteralCall, Plan, ServiceUse, Workspace,
+    Callers, Catalog, Export, Flow, Kind, LiteralCall, Plan, ServiceUse,
 };
 use signalbox_core::codes::Code;
-use signalbox_core::ids::{Digest, FlowName, WorkspaceName};
+use signalbox_core::ids::{FlowName, WorkspaceName};
 use signalbox_core::inputs::{Field, Schema, Type};
 use signalbox_core::value::Value;
 use signalbox_workspaces::contract::{Candidate, check};
-
-fn workspace(name: &str, kind: Kind) -> Workspace {
-    Workspace {
-        name: name.parse().unwrap(),
-        kind,
-        path: name.to_owned(),
-        revision: "0".repeat(40).parse().unwrap(),
-        tree: String::new(),
-        config_hash: Digest([0; 32]),
-        about: About::default(),
-        grants: Grants::default(),
-        env: BTreeMap::new(),
-        secrets: BTreeSet::new(),
-        connectors: BTreeMap::new(),
-        exports: BTreeMap::new(),
-        may_start: BTreeMap::new(),
-        accepts: BTreeSet::new(),
-        uses: BTreeSet::new(),
-        flows: BTreeMap::new(),
-        sources: BTreeMap::new(),
-    }
-}
 
 fn flow() -> Flow {
     let text = Field { required: true, ..Field::of(Type::String) };
@@ -128,9 +108,9 @@ fn rows() -> Vec<Row> {
 }
 
 fn catalog(row: &Row) -> Catalog {
-    let mut ops = workspace("ops", Kind::Platform);
-    let mut shop = workspace("shop", Kind::Domain);
-    let mut news = workspace("news", Kind::Domain);
+    let mut ops = support::workspace("ops", Kind::Platform);
+    let mut shop = support::workspace("shop", Kind::Domain);
+    let mut news = support::workspace("news", Kind::Domain);
     let caller = if row.by_platform { &mut ops } else { &mut shop };
     let inputs = match row.inputs {
         Inputs::Fit => Some(BTreeMap::from([("text".to_owned(), Some(Value::from("a")))])),
