@@ -1,6 +1,7 @@
 //! The parts of the documents that are made from code, so that they cannot say anything else.
 
 mod errors;
+mod host;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -13,7 +14,10 @@ use crate::tree::Tree;
 
 /// Every generated file with its content.
 fn files() -> Vec<(&'static str, String)> {
-    vec![("docs/reference/errors.md", errors::page())]
+    vec![
+        ("docs/reference/errors.md", errors::page()),
+        ("docs/reference/host-functions.md", host::page()),
+    ]
 }
 
 /// Writes the generated files, or only checks them.
