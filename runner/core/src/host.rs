@@ -239,13 +239,10 @@ mod tests {
     fn the_table_is_in_order_and_complete() {
         assert!(ALL.is_sorted_by(|a, b| a.name < b.name));
         for function in ALL {
-            let begins = |signature: &&str| signature.starts_with(&format!("{}(", function.name));
-            assert!(
-                function.signatures.iter().all(|signature| begins(&signature)),
-                "{}",
-                function.name
-            );
-            assert!(function.summary.ends_with('.'), "{}", function.name);
+            let name = function.name;
+            let begins = |signature: &&str| signature.starts_with(&format!("{name}("));
+            assert!(function.signatures.iter().all(begins), "{name}");
+            assert!(function.summary.ends_with('.'), "{name}");
         }
     }
 }
