@@ -154,7 +154,7 @@ fn default(name: &str, field: &Field, fields: &Fields<'_>, faults: &mut Faults) 
         faults.error(Code::InputDefault, node.mark, format!("the default of `{name}` {fault}"));
     }
     if field.required {
-        let message = format!("`{name}` is required, so its default is never used");
+        let message = format!("`{name}` is both required and given a default; take one away");
         faults.error(Code::InputDefault, node.mark, message);
     }
     Some(value)
