@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
 
-/// Scripts to check. Their texts came as [`ToCell::Source`] of tree 0.
+/// Scripts to check. Their texts came as `ToCell::Source` of tree 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckRequest {
     /// What to check.
