@@ -1,0 +1,29 @@
+//! The whole road, by the real binary: each promise of DESIGN with tests that try to break it.
+
+mod bad_input;
+mod broker_depth;
+mod broker_run;
+mod broker_sync;
+mod broker_wait;
+mod commands;
+mod commands_lists;
+mod crash;
+mod crash_loop;
+mod deploy;
+mod egress;
+mod faults;
+mod hostile;
+mod idempotency;
+mod idle;
+mod isolation;
+mod lifecycle;
+mod load;
+mod pinned;
+mod poison;
+mod rollback;
+mod schedules;
+mod secrets;
+mod secrets_places;
+mod sources;
+mod streams;
+mod values;
