@@ -29,7 +29,7 @@ fn a_good_commit_goes_live_and_other_workspaces_are_untouched() {
     assert_eq!(strings(&shop["added"]), ["extra"]);
     assert_eq!(strings(&shop["changed"]), ["price"]);
     assert_eq!(strings(&shop["removed"]), ["hello"]);
-    assert_eq!(shop["author"].as_str().unwrap_or_default().contains("Signal Tester"), true);
+    assert!(shop["author"].as_str().is_some_and(|author| author.contains("Signal Tester")));
     assert_eq!(deployment(&runner, "ops"), before.0);
     assert_ne!(deployment(&runner, "shop"), before.1);
     assert_eq!(runner.result("shop/price"), 2);

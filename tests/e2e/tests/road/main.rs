@@ -1,5 +1,8 @@
 //! The whole road, by the real binary: each promise of DESIGN with tests that try to break it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what the tests share may fail as they may")]
+#![expect(clippy::format_collect, reason = "texts are made once, where they are read best")]
+
 mod bad_input;
 mod broker_depth;
 mod broker_run;

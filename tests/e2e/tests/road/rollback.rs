@@ -8,7 +8,7 @@ fn three() -> Road {
     Scene::pair("", "").script("shop/flows/which.rhai", "1").road()
 }
 
-fn deploy<'r>(road: &'r Road) -> Runner<'r> {
+fn deploy(road: &Road) -> Runner<'_> {
     let runner = road.start();
     for number in ["2", "3"] {
         road.push_script("shop/flows/which.rhai", number);

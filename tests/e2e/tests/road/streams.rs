@@ -34,8 +34,8 @@ impl Events {
         loop {
             let line = self.line();
             match line.split_once(": ").or_else(|| line.split_once(':')) {
-                Some(("id", text)) => id = text.to_owned(),
-                Some(("event", text)) => name = text.to_owned(),
+                Some(("id", text)) => text.clone_into(&mut id),
+                Some(("event", text)) => text.clone_into(&mut name),
                 Some(("data", text)) => data = serde_json::from_str(text).unwrap(),
                 _ if !data.is_null() && name == topic => return (id, data),
                 _ => {}
