@@ -11,6 +11,9 @@ use rustix::time::{
 use signalbox_core::clock::{Clock, Timestamp};
 use tokio::io::unix::AsyncFd;
 
+/// Pause before a clock that is behind the kernel's is asked again.
+const BEHIND: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// A timer on the wall clock. The kernel wakes it at the moment, and at once when somebody sets
 /// the clock; nothing is woken in between.
 #[derive(Debug)]
@@ -38,6 +41,14 @@ impl Alarm {
         if self.clock.now() >= moment {
             return;
         }
+        self.ring(moment).await;
+        if self.clock.now() < moment {
+            // The clock was set back, or is not the system's: no reason to ask it without end.
+            tokio::time::sleep(BEHIND).await;
+        }
+    }
+
+    async fn ring(&self, moment: Timestamp) {
         if let Err(error) = self.arm(moment) {
             tracing::error!(%error, "cannot set a timer; looking again in a second");
             return tokio::time::sleep(std::time::Duration::from_secs(1)).await;

@@ -152,7 +152,10 @@ impl Driver {
     pub(super) async fn returned(&mut self, numbers: Vec<u32>) {
         let mut assignments = Vec::new();
         for number in numbers {
-            if self.runs.get(&number).is_some_and(|active| active.cancelled) {
+            let Some(active) = self.runs.get(&number) else { continue };
+            if let Phase::Stopping { why, .. } = active.phase {
+                self.stopped(number, why).await;
+            } else if active.cancelled {
                 self.end(number, Chunk::default(), Ending::Cancelled).await;
             } else {
                 assignments.extend(self.forget(number).map(|active| active.assignment));

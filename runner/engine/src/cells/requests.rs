@@ -56,10 +56,11 @@ impl Driver {
                 Ok(())
             }
             FromCell::Returned { runs } => {
-                let first = self.order.front();
-                let known = |run: &u32| self.runs.contains_key(run) && first != Some(run);
-                // A run that was cancelled in the cell's socket is no longer ours.
-                let runs: Vec<_> = runs.into_iter().filter(known).collect();
+                // The first in line may be among them: it was not begun when the one before ended.
+                let begun = |run: &u32| self.runs.get(run).is_some_and(|active| active.seen);
+                if runs.iter().any(begun) {
+                    return Err("it gives a run back that it had begun".to_owned());
+                }
                 self.returned(runs).await;
                 Ok(())
             }
