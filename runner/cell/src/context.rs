@@ -1,19 +1,18 @@
 //! What host functions know without being told: the run that is evaluated and the link to the
 //! runner. One thread evaluates, so it is that thread's.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::time::Duration;
 
-use rhai::{Dynamic, EvalAltResult, Position};
+use rhai::{Dynamic, EvalAltResult};
 use signalbox_core::journal::Failure;
 
+use crate::fault::{HostResult, terminated, thrown};
 use crate::link::Link;
+use crate::operations;
 use crate::protocol::FromCell;
 use crate::run::{Run, Stop};
-use crate::script::error::{HostResult, terminated, thrown};
 
-/// Operations between two looks at the socket and the clock.
-const LOOK_EVERY: u64 = 1 << 14;
 /// A run is announced when it takes this long.
 const ANNOUNCE_AFTER: Duration = Duration::from_millis(5);
 
@@ -34,10 +33,6 @@ impl State {
 
 thread_local! {
     static STATE: RefCell<Option<State>> = const { RefCell::new(None) };
-    /// Operations of the run so far. Rhai's own count forgets those of callbacks.
-    static TICKS: Cell<u64> = const { Cell::new(0) };
-    /// When to look next.
-    static NEXT_LOOK: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Gives this thread its link.
@@ -57,8 +52,7 @@ pub(crate) fn begin(run: Run, operations: u64) {
         state.run = Some(run);
         state.operations = operations;
     });
-    TICKS.set(0);
-    NEXT_LOOK.set(LOOK_EVERY.min(operations));
+    operations::begin(operations);
 }
 
 /// Takes the run that was evaluated.
@@ -70,25 +64,18 @@ pub(crate) fn finish() -> Option<Run> {
     .flatten()
 }
 
-/// Has the next operation look, whichever it is.
-pub(crate) fn look_at_once() {
-    NEXT_LOOK.set(0);
-}
-
 /// Called at every operation of a script. Answers something when the script must stop.
 pub(crate) fn on_operation() -> Option<Dynamic> {
-    let ticks = TICKS.get() + 1;
-    TICKS.set(ticks);
-    if ticks <= NEXT_LOOK.get() { None } else { look(ticks) }
+    operations::count().and_then(look)
 }
 
 /// Looks at the socket and the clock.
-fn look(ticks: u64) -> Option<Dynamic> {
+fn look(done: u64) -> Option<Dynamic> {
     with(|state| {
         let operations = state.operations;
-        NEXT_LOOK.set(if ticks < operations { (ticks + LOOK_EVERY).min(operations) } else { 0 });
+        operations::looked(done, operations);
         let Some(run) = &mut state.run else { return None };
-        if ticks > operations {
+        if done > operations {
             run.set_stop(Stop::Limit(format!("more than {operations} operations")));
         }
         if run.stop().is_none() {
@@ -131,7 +118,7 @@ pub(crate) fn effect<T>(act: impl FnOnce(&mut State) -> Option<T>) -> HostResult
         }
         act(state)
     });
-    result.flatten().ok_or_else(terminated)
+    result.flatten().ok_or_else(|| terminated().into())
 }
 
 /// Does something with the run that is no effect.
@@ -143,12 +130,13 @@ pub(crate) fn with_run<T>(act: impl FnOnce(&mut Run) -> T) -> HostResult<T> {
         let run = state.run()?;
         if run.stop().is_some() { None } else { Some(act(run)) }
     });
-    result.flatten().ok_or_else(terminated)
+    result.flatten().ok_or_else(|| terminated().into())
 }
 
 /// The error by which a script hears of a failure.
+#[expect(clippy::unnecessary_box_returns, reason = "what Rhai's functions return: see HostResult")]
 pub(crate) fn throw(failure: Failure) -> Box<EvalAltResult> {
-    let error = thrown(&failure);
+    let error = thrown(&failure).into();
     with(|state| state.run.as_mut().map(|run| run.set_thrown(failure)));
     error
 }
@@ -171,6 +159,3 @@ pub(crate) fn without_effects<T>(place: &'static str, act: impl FnOnce() -> T) -
     let _allow = Allow;
     act()
 }
-
-/// The position that errors of host functions have until Rhai fills it in.
-pub(crate) const NOWHERE: Position = Position::NONE;

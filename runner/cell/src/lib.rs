@@ -7,14 +7,19 @@
 mod check;
 mod clock;
 mod context;
+mod effect;
+mod ending;
+mod fault;
 mod host;
 mod link;
+mod operations;
 mod plan;
 pub mod protocol;
 mod run;
 pub mod sandbox;
 mod script;
 mod serve;
+mod value;
 
 #[cfg(test)]
 mod tests;

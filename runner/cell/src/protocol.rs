@@ -328,11 +328,11 @@ pub fn write_frame<T: Serialize>(frame: &T, out: &mut Vec<u8>) -> Result<(), Fra
         return Err(FrameError::Malformed);
     }
     let length = out.len() - start - 4;
-    if length > MAX_FRAME {
+    let Some(head) = u32::try_from(length).ok().filter(|_| length <= MAX_FRAME) else {
         out.truncate(start);
         return Err(FrameError::TooLarge(length));
-    }
-    out[start..start + 4].copy_from_slice(&(length as u32).to_le_bytes());
+    };
+    out[start..start + 4].copy_from_slice(&head.to_le_bytes());
     Ok(())
 }
 

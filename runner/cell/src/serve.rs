@@ -11,18 +11,24 @@ use signalbox_core::run::{Reason, RunError};
 use signalbox_core::value::decode;
 
 use crate::context;
+use crate::ending::end_of;
+use crate::fault::Described;
 use crate::link::Link;
-use crate::plan::{Broken, Program, Setting, evaluate};
+use crate::plan::{Broken, Program, evaluate};
 use crate::protocol::{End, FromCell, Start, ToCell};
-use crate::run::{Run, Stop, over_the_bound};
-use crate::script::error::{Described, ending};
+use crate::run::{Run, Setting};
 use crate::script::{engine, library};
 
 /// Evaluates whatever the runner sends, until it is gone. `isolation` is the level for the first
 /// frame.
 pub(crate) fn serve(link: Link, isolation: u8) {
+    serve_with(engine(), link, isolation);
+}
+
+/// The same with an engine that knows more functions.
+pub(crate) fn serve_with(engine: Engine, link: Link, isolation: u8) {
     context::install(link);
-    let mut cell = Cell { engine: engine(), programs: HashMap::new(), journals: HashMap::new() };
+    let mut cell = Cell { engine, programs: HashMap::new(), journals: HashMap::new() };
     send(&FromCell::Ready { isolation });
     while let Some(frame) = context::with(|state| state.link.next_frame()).flatten() {
         cell.obey(frame);
@@ -67,7 +73,7 @@ impl Cell {
                 self.programs.retain(|_, loaded| loaded.tree != tree);
             }
             ToCell::Journal { run, entries } => {
-                self.journals.entry(run).or_default().extend(entries)
+                self.journals.entry(run).or_default().extend(entries);
             }
             ToCell::Start(start) => self.start(*start),
             ToCell::Check(request) => {
@@ -84,12 +90,11 @@ impl Cell {
         let journal = self.journals.remove(&number).unwrap_or_default();
         // Numbers only grow: what is left was given back.
         self.journals.retain(|run, _| *run > number);
-        let (chunk, end) = match self.programs.get_mut(&start.program) {
-            Some(loaded) => evaluate_run(&self.engine, loaded, start, journal),
-            None => {
-                let error = RunError::plain(Code::Internal, "the cell was not given the program");
-                (Chunk::default(), Some(End::Error(Reason::ScriptError, error)))
-            }
+        let (chunk, end) = if let Some(loaded) = self.programs.get_mut(&start.program) {
+            evaluate_run(&self.engine, loaded, start, journal)
+        } else {
+            let error = RunError::plain(Code::Internal, "the cell was not given the program");
+            (Chunk::default(), Some(End::Error(Reason::ScriptError, error)))
         };
         send(&match end {
             Some(end) => FromCell::Ended { run: number, chunk, end },
@@ -126,31 +131,6 @@ fn evaluate_run(
 
 fn plain(text: &str) -> Described {
     Described { text: text.to_owned(), place: None, limit: false }
-}
-
-/// How a run ends. The flag goes before whatever the script made of it. `None`: it was unwound.
-fn end_of(result: Result<Vec<u8>, Broken>, run: &Run) -> Option<End> {
-    match (run.stop(), result) {
-        (Some(Stop::Unwind), _) => None,
-        (Some(Stop::Incompatible(message)), _) => Some(End::Incompatible(message.clone())),
-        (Some(Stop::Limit(message)), _) => {
-            Some(End::Error(Reason::LimitExceeded, over_the_bound(message.clone())))
-        }
-        (Some(Stop::Forbidden(message)), _) => {
-            let error = RunError::plain(Code::ScriptError, message.clone());
-            Some(End::Error(Reason::ScriptError, error))
-        }
-        (None, Ok(bytes)) => Some(End::Result(bytes)),
-        (None, Err(Broken::Error(described))) => {
-            let (reason, error) = ending(described, run);
-            Some(End::Error(reason, error))
-        }
-        // Nothing terminates a run but its flag.
-        (None, Err(Broken::Stopped)) => {
-            let error = RunError::plain(Code::Internal, "a run stopped without a reason");
-            Some(End::Error(Reason::ScriptError, error))
-        }
-    }
 }
 
 impl Loaded {

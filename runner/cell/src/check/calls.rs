@@ -7,9 +7,9 @@ use signalbox_core::Value;
 use signalbox_core::check::FoundCall;
 use signalbox_core::value::encode;
 
-use super::Checker;
+use super::checker::Checker;
 use super::syntax::at;
-use crate::script::value::to_value;
+use crate::value::to_value;
 
 impl Checker<'_> {
     /// Collects a call of `broker::request` or `broker::start` whose target is a literal.

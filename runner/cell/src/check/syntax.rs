@@ -6,7 +6,7 @@ use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::did_you_mean;
 use signalbox_core::source::MAX_SCRIPT;
 
-use super::Checker;
+use super::checker::Checker;
 use crate::script::MAX_LINES;
 
 /// Unknown variables that are looked for in one script: each costs a compilation.

@@ -6,7 +6,7 @@ use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Severity, did_you_mean};
 
-use super::Checker;
+use super::checker::Checker;
 use super::names::Names;
 use super::syntax::at;
 use crate::script::library::{path_of, source};
@@ -35,12 +35,10 @@ impl Checker<'_> {
         });
         ast.walk(&mut |path: &[ASTNode]| {
             match path.last() {
-                Some(ASTNode::Expr(Expr::FnCall(call, position))) => {
-                    self.call(call, *position, &own)
-                }
-                Some(ASTNode::Stmt(Stmt::FnCall(call, position))) => {
-                    self.call(call, *position, &own)
-                }
+                Some(
+                    ASTNode::Expr(Expr::FnCall(call, position))
+                    | ASTNode::Stmt(Stmt::FnCall(call, position)),
+                ) => self.call(call, *position, &own),
                 Some(ASTNode::Expr(Expr::MethodCall(call, position))) => {
                     self.method(call, *position, &own);
                 }
@@ -88,7 +86,7 @@ impl Checker<'_> {
             Some(takes) if takes.contains(&count) => {}
             // What a script's function hides may still be there natively.
             Some(_) if self.names.function(name).is_some_and(|takes| takes.contains(&count)) => {}
-            Some(takes) => self.wrong_count(name, takes.clone(), count, position),
+            Some(takes) => self.wrong_count(name, takes, count, position),
             None => {
                 let known =
                     own.functions.keys().map(String::as_str).chain(self.names.functions(""));
@@ -116,7 +114,7 @@ impl Checker<'_> {
         };
         match functions {
             Some(takes) if takes.contains(&count) => self.collect_call(call, position, &full),
-            Some(takes) => self.wrong_count(&full, takes, count, position),
+            Some(takes) => self.wrong_count(&full, &takes, count, position),
             None => {
                 let own_names = own.imports.get(*module).and_then(Option::as_ref);
                 let known: Vec<&str> = match own_names {
@@ -145,7 +143,7 @@ impl Checker<'_> {
     fn wrong_count(
         &mut self,
         name: &str,
-        takes: BTreeSet<usize>,
+        takes: &BTreeSet<usize>,
         count: usize,
         position: Position,
     ) {

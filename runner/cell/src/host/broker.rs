@@ -7,10 +7,10 @@ use signalbox_core::Value;
 use signalbox_core::value::encode;
 
 use super::{open_map, open_text, placed};
+use crate::effect::ask;
+use crate::fault::HostResult;
 use crate::protocol::Request;
-use crate::run::ask;
-use crate::script::error::HostResult;
-use crate::script::value::{refuse_secrets, to_dynamic};
+use crate::value::{refuse_secrets, to_dynamic};
 
 const INPUTS: &str = "the inputs of a call";
 

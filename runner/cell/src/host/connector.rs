@@ -6,12 +6,12 @@ use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::did_you_mean;
 use signalbox_core::value::encode;
 
-use super::{Response, argument};
+use super::{argument, response};
 use crate::context;
+use crate::effect::ask;
+use crate::fault::HostResult;
 use crate::protocol::Request;
-use crate::run::ask;
-use crate::script::error::HostResult;
-use crate::script::value::to_dynamic;
+use crate::value::{Response, to_dynamic};
 
 /// The handle of a connector.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ fn connector(name: ImmutableString) -> HostResult<Connector> {
 
 impl Connector {
     fn http(&self, method: &str, arguments: &[Dynamic]) -> HostResult<Response> {
-        Response::from_outcome(&self.ask(method, arguments)?)
+        response::of_outcome(&self.ask(method, arguments)?)
     }
 
     fn ask(&self, method: &str, arguments: &[Dynamic]) -> HostResult<Value> {

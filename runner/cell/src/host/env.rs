@@ -4,7 +4,7 @@ use rhai::{Dynamic, Engine};
 use signalbox_core::codes::Code;
 
 use crate::context;
-use crate::script::error::HostResult;
+use crate::fault::HostResult;
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("env", |name: &str| match find(name)? {

@@ -6,7 +6,7 @@ use rhai::{Blob, Engine, Module, NativeCallContext};
 use sha2::{Digest, Sha256, Sha512};
 
 use super::{open_text, placed};
-use crate::script::error::HostResult;
+use crate::fault::HostResult;
 
 pub(super) fn register(engine: &mut Engine) {
     let mut module = Module::new();

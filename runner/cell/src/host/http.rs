@@ -5,12 +5,12 @@ use signalbox_core::Value;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::Failure;
 
-use super::{Response, argument, open_argument, open_text, placed};
+use super::{argument, open_argument, open_text, placed, response};
 use crate::context;
+use crate::effect::ask;
+use crate::fault::HostResult;
 use crate::protocol::{HttpRequest, Request};
-use crate::run::ask;
-use crate::script::error::HostResult;
-use crate::script::value::refuse_secrets;
+use crate::value::{Response, refuse_secrets};
 
 /// Largest body: DESIGN §6.7.
 const MAX_BODY: usize = 4 << 20;
@@ -72,7 +72,7 @@ fn send(method: &str, url: &str, body: Option<Dynamic>, mut options: Map) -> Hos
     };
     let timeout_ms = options.get("timeout").map(milliseconds).transpose()?;
     let request = HttpRequest { method: method.to_owned(), url, headers, body, timeout_ms };
-    Response::from_outcome(&ask(Request::Http(request))?)
+    response::of_outcome(&ask(Request::Http(request))?)
 }
 
 /// Headers from a map of texts or numbers. Handles of secrets may stand here.
@@ -145,7 +145,7 @@ fn plain(value: &Value) -> HostResult<String> {
 )]
 fn milliseconds(timeout: &Dynamic) -> HostResult<u64> {
     let seconds = match argument(timeout)? {
-        Value::Int(seconds) if (0..=86_400).contains(&seconds) => seconds as f64,
+        Value::Int(seconds) => i32::try_from(seconds).map_or(-1.0, f64::from),
         Value::Float(seconds) => seconds,
         _ => -1.0,
     };

@@ -5,8 +5,8 @@ use signalbox_core::codes::Code;
 use signalbox_core::value::{from_json_str, to_json};
 
 use super::{open_argument, placed};
-use crate::script::error::HostResult;
-use crate::script::value::to_dynamic;
+use crate::fault::HostResult;
+use crate::value::to_dynamic;
 
 pub(super) fn register(engine: &mut Engine) {
     let mut module = Module::new();

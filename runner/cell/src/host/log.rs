@@ -3,8 +3,8 @@
 use rhai::{Dynamic, Engine, Module, NativeCallContext};
 use signalbox_core::journal::Level;
 
-use crate::run::log;
-use crate::script::error::HostResult;
+use crate::effect::log;
+use crate::fault::HostResult;
 
 pub(super) fn register(engine: &mut Engine) {
     let mut module = Module::new();
@@ -18,7 +18,7 @@ pub(super) fn register(engine: &mut Engine) {
         module.set_native_fn(
             name,
             move |ctx: NativeCallContext, value: Dynamic| -> HostResult<()> {
-                log(level, &shown(&ctx, value)?)
+                log(level, &shown(&ctx, value))
             },
         );
     }
@@ -26,10 +26,10 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 /// A value as an interpolated string shows it.
-fn shown(ctx: &NativeCallContext, mut value: Dynamic) -> HostResult<String> {
+fn shown(ctx: &NativeCallContext, mut value: Dynamic) -> String {
     if value.is_string() {
-        return Ok(value.to_string());
+        return value.to_string();
     }
     let text = ctx.call_native_fn_raw(rhai::FUNC_TO_STRING, true, &mut [&mut value]);
-    Ok(text.map_or_else(|_| value.to_string(), |text| text.to_string()))
+    text.map_or_else(|_| value.to_string(), |text| text.to_string())
 }

@@ -3,9 +3,9 @@
 use rhai::{Dynamic, Engine};
 use signalbox_core::Value;
 
-use crate::run::cheap;
-use crate::script::error::HostResult;
-use crate::script::value::to_dynamic;
+use crate::effect::cheap;
+use crate::fault::HostResult;
+use crate::value::to_dynamic;
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("now", || -> HostResult<Dynamic> {

@@ -5,12 +5,15 @@ use signalbox_core::clock::Timestamp;
 
 use super::placed;
 use crate::context;
+use crate::fault::HostResult;
 use crate::protocol::About;
-use crate::script::error::HostResult;
+
+/// Reads one fact.
+type Fact = fn(&About) -> Dynamic;
 
 pub(super) fn register(engine: &mut Engine) {
     let mut module = Module::new();
-    let facts: [(&str, fn(&About) -> Dynamic); 8] = [
+    let facts: [(&str, Fact); 8] = [
         ("id", |about| about.id.as_str().into()),
         ("flow", |about| about.flow.as_str().into()),
         ("workspace", |about| about.workspace.as_str().into()),

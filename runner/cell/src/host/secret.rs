@@ -1,33 +1,21 @@
 //! `secret`: a handle that stands for a value no script ever sees.
 
 use hmac::{Hmac, KeyInit, Mac};
-use rhai::{Dynamic, Engine, ImmutableString};
+use rhai::{Dynamic, Engine};
 use sha2::Sha256;
 use signalbox_core::codes::Code;
 
 use crate::context;
+use crate::effect::ask;
+use crate::fault::HostResult;
 use crate::protocol::Request;
-use crate::run::ask;
-use crate::script::error::HostResult;
-
-/// The handle of a secret.
-#[derive(Debug, Clone)]
-pub(crate) struct Secret {
-    marker: ImmutableString,
-}
-
-impl Secret {
-    /// What it is as text: means something only to the runner, and only in some places.
-    pub(crate) fn marker(&self) -> &str {
-        &self.marker
-    }
-}
+use crate::value::Secret;
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Secret>("secret");
     engine.register_fn("secret", secret);
-    engine.register_fn("to_string", |secret: &mut Secret| secret.marker.clone());
-    engine.register_fn("to_debug", |secret: &mut Secret| secret.marker.clone());
+    engine.register_fn("to_string", |secret: &mut Secret| secret.marker().clone());
+    engine.register_fn("to_debug", |secret: &mut Secret| secret.marker().clone());
 }
 
 fn secret(name: &str) -> HostResult<Dynamic> {
@@ -41,8 +29,8 @@ fn secret(name: &str) -> HostResult<Dynamic> {
         );
     }
     ask(Request::Secret { name: name.to_owned() })?;
-    let marker = signalbox_core::secret::marker(name, &proof(&key, name)).into();
-    Ok(Dynamic::from(Secret { marker }))
+    let marker = signalbox_core::secret::marker(name, &proof(&key, name));
+    Ok(Dynamic::from(Secret::new(marker)))
 }
 
 /// The first half of HMAC-SHA256 over the name: what no other run can guess.

@@ -5,10 +5,10 @@ use signalbox_core::Value;
 use signalbox_core::value::encode;
 
 use super::{argument, open_argument, open_text, placed};
+use crate::effect::ask;
+use crate::fault::HostResult;
 use crate::protocol::Request;
-use crate::run::ask;
-use crate::script::error::HostResult;
-use crate::script::value::to_dynamic;
+use crate::value::to_dynamic;
 
 const VALUE: &str = "a value of the state";
 

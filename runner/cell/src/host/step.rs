@@ -1,13 +1,13 @@
 //! `step`: a named part whose result is kept.
 
 use rhai::{Dynamic, Engine, FnPtr, NativeCallContext};
-
-use crate::context;
-use crate::run::Begin;
-use crate::script::error::{Described, HostResult, describe};
-use crate::script::value::{refuse_secrets, to_dynamic, to_value};
 use signalbox_core::codes::Code;
 use signalbox_core::journal::Failure;
+
+use crate::context;
+use crate::fault::{Described, HostResult, describe, terminated};
+use crate::run::{Begin, Run};
+use crate::value::{refuse_secrets, to_dynamic, to_value};
 
 const MAX_NAME: usize = 100;
 
@@ -28,8 +28,8 @@ fn step(ctx: NativeCallContext, name: &str, body: FnPtr) -> HostResult<Dynamic> 
     }
     let result = body.call_within_context::<Dynamic>(&ctx, ());
     if context::is_stopped() {
-        context::with(|state| state.run().map(crate::run::Run::leave_step));
-        return Err(crate::script::error::terminated());
+        context::with(|state| state.run().map(Run::leave_step));
+        return Err(terminated().into());
     }
     match result {
         Ok(value) => keep(&value),
@@ -37,10 +37,10 @@ fn step(ctx: NativeCallContext, name: &str, body: FnPtr) -> HostResult<Dynamic> 
             let described = describe(&error, ctx.fn_source().unwrap_or(""));
             if described.limit {
                 // Not to be caught, so it is not recorded as something that could be.
-                context::with(|state| state.run().map(crate::run::Run::leave_step));
+                context::with(|state| state.run().map(Run::leave_step));
                 return Err(error);
             }
-            Err(lose(described))
+            lose(described)
         }
     }
 }
@@ -65,16 +65,13 @@ fn keep(value: &Dynamic) -> HostResult<Dynamic> {
 }
 
 /// Ends the step with an error that the script may catch.
-fn lose(described: Described) -> Box<rhai::EvalAltResult> {
+fn lose(described: Described) -> HostResult<Dynamic> {
     let Described { text, place, .. } = described;
-    let lost = context::with_run(|run| {
+    let failure = context::with_run(|run| {
         let known = run.thrown(&text).cloned();
         let failure = known.unwrap_or_else(|| Failure::permanent(Code::ScriptError, text));
         run.fail_step(failure.clone(), place);
         failure
-    });
-    match lost {
-        Ok(failure) => context::throw(failure),
-        Err(error) => error,
-    }
+    })?;
+    Err(context::throw(failure))
 }

@@ -1,10 +1,12 @@
 //! `text::*`: what Rhai's own strings lack.
 
+use std::fmt::Write as _;
+
 use rhai::{Array, Dynamic, Engine, ImmutableString, Module, NativeCallContext};
 use signalbox_core::codes::Code;
 
 use super::placed;
-use crate::script::error::HostResult;
+use crate::fault::HostResult;
 
 /// As long as any string may be.
 const MAX_WIDTH: i64 = 4 << 20;
@@ -122,7 +124,8 @@ pub(super) fn percent_encode(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a String cannot fail.
+            write!(out, "%{byte:02X}").unwrap_or_default();
         }
     }
     out

@@ -7,7 +7,7 @@ use rhai::{Engine, Map, Module, NativeCallContext};
 use signalbox_core::codes::Code;
 
 use super::placed;
-use crate::script::error::HostResult;
+use crate::fault::HostResult;
 
 pub(super) fn register(engine: &mut Engine) {
     let mut module = Module::new();

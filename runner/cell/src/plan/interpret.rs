@@ -8,21 +8,23 @@ use signalbox_core::journal::Failure;
 use super::program::{Code, Compiled, Program, Step};
 use super::template::Template;
 use crate::context;
-use crate::run::{Begin, MAX_RESULT};
-use crate::script::error::{Described, HostResult, Place, describe, thrown};
-use crate::script::value::{refuse_secrets, to_dynamic, to_value};
+use crate::fault::{Described, HostResult, NOWHERE, Place, describe, inline_source, thrown};
+use crate::run::{Begin, MAX_RESULT, Run};
+use crate::value::{refuse_secrets, to_dynamic, to_value};
 
 /// Why a plan has no result.
 pub(crate) enum Broken {
-    /// The run must stop; its flag says why.
-    Stopped,
+    /// The run must stop; its flag says why. With where it was noticed, unless the script swallowed
+    /// that.
+    Stopped(Option<Place>),
     /// An error that nothing caught.
     Error(Described),
 }
 
 impl Broken {
     fn of(error: &EvalAltResult, source: &str) -> Self {
-        if context::is_stopped() { Self::Stopped } else { Self::Error(describe(error, source)) }
+        let described = describe(error, source);
+        if context::is_stopped() { Self::Stopped(described.place) } else { Self::Error(described) }
     }
 }
 
@@ -109,7 +111,7 @@ impl Flow<'_> {
                     "main",
                     (inputs,),
                 );
-                self.leave(result, code)
+                leave(result, code)
             }
             Compiled::Call { target, inputs } => {
                 let inputs = self.fill(inputs, step.line)?;
@@ -124,7 +126,7 @@ impl Flow<'_> {
             Value::Bool(truth) => Ok(truth),
             other => {
                 let message = format!("`when` must be true or false, not of type {}", other.kind());
-                let error = EvalAltResult::ErrorRuntime(message.into(), context::NOWHERE);
+                let error = EvalAltResult::ErrorRuntime(message.into(), NOWHERE);
                 Err(Broken::of(&error, &when.source))
             }
         }
@@ -145,23 +147,7 @@ impl Flow<'_> {
         scope.push_constant_dynamic("inputs", self.inputs.clone());
         let steps = if code.sees_steps { self.steps.clone() } else { Map::new() };
         scope.push_constant_dynamic("steps", Dynamic::from_map(steps));
-        self.leave(self.engine.eval_ast_with_scope(&mut scope, &code.ast), code)
-    }
-
-    /// A script's result leaves the script.
-    fn leave(&self, result: HostResult<Dynamic>, code: &Code) -> Result<Value, Broken> {
-        let result = result.and_then(|value| {
-            let value = to_value(&value).and_then(|value| {
-                refuse_secrets(&value, "a result")?;
-                Ok(value)
-            });
-            value.map_err(context::throw)
-        });
-        // A script can swallow what stops it: only the flag counts.
-        if context::is_stopped() {
-            return Err(Broken::Stopped);
-        }
-        result.map_err(|error| Broken::of(&error, &code.source))
+        leave(self.engine.eval_ast_with_scope(&mut scope, &code.ast), code)
     }
 
     fn encode(&self, result: &Value) -> Result<Vec<u8>, Broken> {
@@ -174,10 +160,7 @@ impl Flow<'_> {
         Err(self.failed(Failure::permanent(ErrorCode::LimitExceeded, message), 1))
     }
 
-    fn with_run<T>(
-        &self,
-        act: impl FnOnce(&mut crate::run::Run) -> Option<T>,
-    ) -> Result<T, Broken> {
+    fn with_run<T>(&self, act: impl FnOnce(&mut Run) -> Option<T>) -> Result<T, Broken> {
         context::effect(|state| act(state.run()?))
             .map_err(|error| Broken::of(&error, &self.program.file))
     }
@@ -190,6 +173,23 @@ impl Flow<'_> {
     }
 
     fn source(&self, line: u32) -> String {
-        crate::script::error::inline_source(&self.program.file, line)
+        inline_source(&self.program.file, line)
+    }
+}
+
+/// A script's result leaves the script.
+fn leave(result: HostResult<Dynamic>, code: &Code) -> Result<Value, Broken> {
+    let result = result.and_then(|value| {
+        let value = to_value(&value).and_then(|value| {
+            refuse_secrets(&value, "a result")?;
+            Ok(value)
+        });
+        value.map_err(context::throw)
+    });
+    // A script can swallow what stops it: only the flag counts.
+    match result {
+        Ok(_) if context::is_stopped() => Err(Broken::Stopped(None)),
+        Ok(value) => Ok(value),
+        Err(error) => Err(Broken::of(&error, &code.source)),
     }
 }

@@ -5,4 +5,4 @@ mod program;
 mod template;
 
 pub(crate) use interpret::{Broken, evaluate};
-pub(crate) use program::{Program, Setting};
+pub(crate) use program::Program;

@@ -7,19 +7,8 @@ use rhai::{AST, Engine, EvalAltResult};
 use signalbox_core::catalog::{Action, Plan};
 
 use super::template::Template;
-use crate::script::error::{Described, Place, describe, inline_source};
+use crate::fault::{Described, Place, describe, inline_source};
 use crate::script::{compile, compile_expression, library};
-
-/// What a program's runs find around them.
-#[derive(Debug)]
-pub(crate) struct Setting {
-    /// The workspace's environment.
-    pub(crate) env: BTreeMap<String, String>,
-    /// Names of the secrets that scripts may hold handles of.
-    pub(crate) secrets: Vec<String>,
-    /// Names and types of the connectors.
-    pub(crate) connectors: BTreeMap<String, String>,
-}
 
 /// A flow, ready to be evaluated.
 pub(crate) struct Program {

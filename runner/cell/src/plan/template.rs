@@ -4,7 +4,7 @@ use signalbox_core::Value;
 use signalbox_core::template::{Part, parse};
 
 use super::program::Code;
-use crate::script::error::Described;
+use crate::fault::Described;
 
 /// A value with code in it.
 pub(super) enum Template {

@@ -2,30 +2,18 @@
 
 use signalbox_core::journal::Outcome;
 use signalbox_core::journal::{Level, LogLine};
-use signalbox_core::secret::hide_markers;
 use signalbox_core::value::encode;
 use signalbox_core::{Digest, Value};
 
 use super::Run;
-use crate::context;
-use crate::script::error::HostResult;
 
 /// Largest log of one run: DESIGN §6.7.
 const MAX_LOG: usize = 1 << 20;
 const KIND: &str = "log";
 
-/// Writes a line, until the log of the run is full. Markers of secrets show the secret's name.
-///
-/// # Errors
-/// That the run must stop.
-pub(crate) fn write(level: Level, message: &str) -> HostResult<()> {
-    let message = hide_markers(message);
-    context::effect(|state| state.run()?.log(level, message))
-}
-
 impl Run {
-    /// `None`: the run must stop.
-    fn log(&mut self, level: Level, mut message: String) -> Option<()> {
+    /// Writes a line, until the log of the run is full. `None`: the run must stop.
+    pub(crate) fn log(&mut self, level: Level, mut message: String) -> Option<()> {
         if self.log_bytes > MAX_LOG {
             // Still the place of an error when effects are forbidden.
             return if self.stop.is_none() { Some(()) } else { None };

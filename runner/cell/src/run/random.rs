@@ -1,4 +1,4 @@
-//! Random numbers of a run: xoshiro256** seeded by SplitMix64, both by Blackman and Vigna
+//! Random numbers of a run: xoshiro256** seeded by `SplitMix64`, both by Blackman and Vigna
 //! (<https://prng.di.unimi.it/>, public domain). Not for secrets: the seed is in the runner's hands.
 
 /// The state of a run's random numbers.
@@ -37,10 +37,6 @@ impl Random {
     }
 
     /// A number from `low` to `high`, both included. `low` must not be greater.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the product's upper half is below the span"
-    )]
     pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = i128::from(high) - i128::from(low) + 1;
         let offset = (u128::from(self.next()) * span.unsigned_abs()) >> 64;

@@ -16,8 +16,8 @@ use signalbox_core::{Digest, Value};
 
 use super::replay::{RESULT, SKIPPED, STEP};
 use super::{MAX_RESULT, Run, Stop};
+use crate::fault::Place;
 use crate::protocol::malformed_value;
-use crate::script::error::Place;
 
 /// Longest path of a scope, in bytes: every journal entry carries one.
 const MAX_PATH: usize = 1000;

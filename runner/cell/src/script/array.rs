@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext};
 
-use crate::context::{NOWHERE, without_effects};
-use crate::script::error::HostResult;
+use crate::context::without_effects;
+use crate::fault::{HostResult, NOWHERE};
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("sort", sort).register_fn("sort_by", sort);

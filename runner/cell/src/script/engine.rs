@@ -43,7 +43,7 @@ pub(crate) fn engine() -> Engine {
     static SEED: Once = Once::new();
     // Fails only when a seed is set already, which is this one.
     SEED.call_once(|| {
-        rhai::config::hashing::set_hashing_seed(Some(HASHING_SEED)).unwrap_or_default()
+        rhai::config::hashing::set_hashing_seed(Some(HASHING_SEED)).unwrap_or_default();
     });
     let mut engine = Engine::new_raw();
     add_packages(&mut engine);
@@ -51,8 +51,8 @@ pub(crate) fn engine() -> Engine {
     engine.set_module_resolver(Libraries);
     engine.on_progress(|_| crate::context::on_operation());
     // Whatever keeps a line from being written also stops the run, which is seen elsewhere.
-    engine.on_print(|text| drop(crate::run::log(Level::Info, text)));
-    engine.on_debug(|text, _, _| drop(crate::run::log(Level::Trace, text)));
+    engine.on_print(|text| drop(crate::effect::log(Level::Info, text)));
+    engine.on_debug(|text, _, _| drop(crate::effect::log(Level::Trace, text)));
     super::array::register(&mut engine);
     crate::host::register(&mut engine);
     engine

@@ -9,7 +9,7 @@ use signalbox_core::journal::Failure;
 
 use super::engine::compile;
 use crate::context;
-use crate::script::error::HostResult;
+use crate::fault::HostResult;
 
 /// Longest name of a library.
 const MAX_NAME: usize = 200;
@@ -84,9 +84,10 @@ impl ModuleResolver for Libraries {
         name: &str,
         position: Position,
     ) -> HostResult<SharedModule> {
-        let path = path_of(name).ok_or_else(|| {
-            refused(Code::UnknownImport, format!("`{name}` is no name of a library"))
-        })?;
+        let path = path_of(name).map_or_else(
+            || refuse(Code::UnknownImport, format!("`{name}` is no name of a library")),
+            Ok,
+        )?;
         let known = SHELF.with_borrow(|shelf| {
             Some(shelf.trees.get(&shelf.current)?.modules.get(&path)?.clone())
         });
@@ -97,7 +98,11 @@ impl ModuleResolver for Libraries {
         let module = evaluate(engine, &path, &text);
         SHELF.with_borrow_mut(|shelf| {
             shelf.resolving.pop();
-            let module = module.map_err(|error| in_module(name, error, position))?;
+            let module = module.map_err(|error| match *error {
+                // The run must stop: that is no error of the library.
+                EvalAltResult::ErrorTerminated(..) => error,
+                _ => EvalAltResult::ErrorInModule(name.to_owned(), error, position).into(),
+            })?;
             if let Some(tree) = shelf.trees.get_mut(&shelf.current) {
                 tree.modules.insert(path, module.clone());
             }
@@ -112,12 +117,13 @@ fn enter(path: &str) -> HostResult<String> {
         if shelf.resolving.iter().any(|other| other == path) {
             let circle = shelf.resolving.join("`, `");
             let message = format!("`{path}` is imported by itself, through `{circle}`");
-            return Err(refused(Code::ImportCycle, message));
+            return refuse(Code::ImportCycle, message);
         }
         let tree = shelf.trees.get(&shelf.current);
-        let text = tree.and_then(|tree| tree.sources.get(path)).cloned().ok_or_else(|| {
-            refused(Code::UnknownImport, format!("the workspace has no library `{path}`"))
-        })?;
+        let Some(text) = tree.and_then(|tree| tree.sources.get(path)).cloned() else {
+            let message = format!("the workspace has no library `{path}`");
+            return refuse(Code::UnknownImport, message);
+        };
         shelf.resolving.push(path.to_owned());
         Ok(text)
     })
@@ -135,14 +141,6 @@ fn evaluate(engine: &Engine, path: &str, text: &str) -> HostResult<SharedModule>
     Ok(module.into())
 }
 
-fn refused(code: Code, message: String) -> Box<EvalAltResult> {
-    context::throw(Failure::permanent(code, message))
-}
-
-/// An error of the library itself, unless the run must stop.
-fn in_module(name: &str, error: Box<EvalAltResult>, position: Position) -> Box<EvalAltResult> {
-    match *error {
-        EvalAltResult::ErrorTerminated(..) => error,
-        _ => EvalAltResult::ErrorInModule(name.to_owned(), error, position).into(),
-    }
+fn refuse<T>(code: Code, message: String) -> HostResult<T> {
+    Err(context::throw(Failure::permanent(code, message)))
 }

@@ -26,8 +26,8 @@ fn the_table_has_every_registered_function_and_no_other() {
             let name = &info.metadata.name;
             let method = info.metadata.param_types.first().is_some_and(|first| {
                 [
-                    std::any::TypeId::of::<crate::host::Response>(),
-                    std::any::TypeId::of::<crate::host::Secret>(),
+                    std::any::TypeId::of::<crate::value::Response>(),
+                    std::any::TypeId::of::<crate::value::Secret>(),
                 ]
                 .contains(first)
                     || *first == crate::host::connector_type()

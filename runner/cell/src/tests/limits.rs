@@ -22,6 +22,17 @@ fn operations_are_bounded_also_inside_of_callbacks() {
 }
 
 #[test]
+fn a_bound_says_where_it_was_reached() {
+    let mut runner = Runner::new();
+    runner.operations = 5_000;
+    for code in ["let a = 1;\nloop {}", "1;\nfor i in 0..10001 { random() }"] {
+        let (_, error) = runner.evaluate(&run(code)).error();
+        assert_eq!(error.line, Some(11), "{error:?}");
+        assert!(error.file.is_some() && error.column.is_some(), "{error:?}");
+    }
+}
+
+#[test]
 fn calls_and_data_are_bounded() {
     let mut runner = Runner::new();
     for code in [

@@ -2,6 +2,7 @@
 //! socket pair.
 
 mod check;
+mod cost;
 mod effects;
 mod examples;
 mod limits;

@@ -44,9 +44,7 @@ fn a_replay_goes_on_where_the_journal_ends() {
 fn another_request_than_the_recorded_one_is_incompatible_and_cannot_be_caught() {
     let mut runner = Runner::new();
     let first = runner.evaluate(&run(r#"state::add("a", 1)"#));
-    for other in
-        [r#"state::add("b", 1)"#, r#"now()"#, r#"try { state::add("a", 2) } catch { 7 } 7"#]
-    {
+    for other in [r#"state::add("b", 1)"#, "now()", r#"try { state::add("a", 2) } catch { 7 } 7"#] {
         let again = Runner::new().replay(&run(other), &first.journal);
         assert!(matches!(again.end, Some(End::Incompatible(_))), "{other}: {:?}", again.end);
         assert!(again.requests.is_empty());

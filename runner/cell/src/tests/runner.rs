@@ -90,10 +90,19 @@ pub(super) struct Runner {
 
 impl Runner {
     pub(super) fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    /// A runner of a cell whose engine `extend` gave more functions.
+    pub(super) fn with(extend: fn(&mut rhai::Engine)) -> Self {
         let (socket, theirs) = UnixStream::pair().unwrap();
         let cell = std::thread::Builder::new()
             .stack_size(crate::sandbox::STACK)
-            .spawn(move || crate::serve::serve(Link::new(Box::new(theirs)), 1))
+            .spawn(move || {
+                let mut engine = crate::script::engine();
+                extend(&mut engine);
+                crate::serve::serve_with(engine, Link::new(Box::new(theirs)), 1);
+            })
             .unwrap();
         let mut runner = Self::over(socket);
         runner.cell = Some(cell);
@@ -128,7 +137,7 @@ impl Runner {
                 self.inbound.drain(..taken);
                 return frame;
             }
-            let mut bytes = [0; 65_536];
+            let mut bytes = [0; 16_384];
             let count = self.socket.read(&mut bytes).unwrap();
             assert!(count > 0, "the cell is gone");
             self.inbound.extend_from_slice(&bytes[..count]);

@@ -1,6 +1,7 @@
 //! Stopping, giving back, and many runs in line.
 
 use signalbox_core::codes::Code;
+use signalbox_core::run::Reason;
 
 use super::runner::Answer;
 use super::{Runner, run};
@@ -70,10 +71,10 @@ fn runs_in_line_are_evaluated_in_order() {
     let program = runner.load(&run("inputs.n * 2"));
     let runs: Vec<_> =
         (0..2000).map(|n| runner.start(program, &format!("{{\"n\": {n}}}"), &[])).collect();
-    for (n, run) in runs.into_iter().enumerate() {
+    for (n, run) in (0_i64..).zip(runs) {
         let FromCell::Ended { run: of, end, .. } = runner.receive() else { panic!() };
         assert_eq!(of, run);
-        let expected = signalbox_core::value::encode(&signalbox_core::Value::Int(n as i64 * 2));
+        let expected = signalbox_core::value::encode(&signalbox_core::Value::Int(n * 2));
         assert_eq!(end, crate::protocol::End::Result(expected));
     }
 }
@@ -85,4 +86,17 @@ fn a_run_without_its_program_fails_and_the_cell_lives() {
     let record = runner.follow(number, &mut |_, _| Answer::Unwind);
     assert_eq!(record.error().1.code, Code::Internal);
     assert_eq!(runner.evaluate(&run("1")).json(), "1");
+}
+
+#[test]
+fn a_run_whose_function_panics_fails_and_the_cell_goes_on() {
+    let mut runner = Runner::with(|engine| {
+        engine.register_fn("burst", || -> i64 { panic!("a defect") });
+    });
+    for code in ["burst()", "try { burst() } catch { 1 }", "step(\"s\", || burst())"] {
+        let (reason, error) = runner.evaluate(&run(code)).error();
+        assert_eq!((reason, error.code), (Reason::ScriptError, Code::ScriptError), "{code}");
+        assert!(error.message.contains("panicked"), "{}", error.message);
+        assert_eq!(runner.evaluate(&run("state::add(\"a\", 1); step(\"s\", || 2)")).json(), "2");
+    }
 }

@@ -1,4 +1,4 @@
-//! Values at the border of Rhai. Whatever no [`Value`] holds exactly is refused.
+//! Between values and what scripts have.
 
 use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 use signalbox_core::Value;
@@ -7,7 +7,7 @@ use signalbox_core::journal::Failure;
 use signalbox_core::secret::has_marker;
 use signalbox_core::value::MAX_DEPTH;
 
-use crate::host::{Response, Secret};
+use super::{Response, Secret};
 
 fn bad(message: impl Into<String>) -> Failure {
     Failure::permanent(Code::BadValue, message)
@@ -48,7 +48,7 @@ fn convert(value: &Dynamic, depth: usize) -> Result<Value, Failure> {
         return Ok(Value::Bytes(bytes.clone()));
     }
     if let Some(secret) = value.read_lock::<Secret>() {
-        return Ok(Value::String(secret.marker().to_owned()));
+        return Ok(Value::String(secret.marker().to_string()));
     }
     nested(value, depth)
 }

@@ -1,28 +1,9 @@
-//! Errors at the border of Rhai: what a script is told, and what its end says.
+//! Follows errors to what happened and where.
 
-use rhai::{Dynamic, EvalAltResult, Position};
-use signalbox_core::codes::Code;
-use signalbox_core::journal::Failure;
-use signalbox_core::run::{Reason, RunError};
+use rhai::{EvalAltResult, Position};
 use signalbox_core::secret::hide_markers;
 
-use crate::context::NOWHERE;
-use crate::run::{Run, over_the_bound};
-use crate::script::value::to_value;
-
-/// What a host function gives to Rhai.
-pub(crate) type HostResult<T> = Result<T, Box<EvalAltResult>>;
-
-/// The error that no script can catch.
-pub(crate) fn terminated() -> Box<EvalAltResult> {
-    EvalAltResult::ErrorTerminated(Dynamic::UNIT, NOWHERE).into()
-}
-
-/// The error by which a script hears of a failure: `CODE: text`, for `catch`.
-pub(crate) fn thrown(failure: &Failure) -> Box<EvalAltResult> {
-    let text = format!("{}: {}", failure.code, failure.message);
-    EvalAltResult::ErrorRuntime(text.into(), NOWHERE).into()
-}
+use crate::value::to_value;
 
 /// Where an error happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,44 +82,18 @@ fn is_limit(error: &EvalAltResult) -> bool {
 
 fn place_in(source: &str, position: Position) -> Option<Place> {
     let (file, first) = match source.rsplit_once('#') {
-        Some((file, line)) => (file, line.parse().unwrap_or(1)),
-        None => (source, 1),
+        Some((file, line)) => (file, line.parse().unwrap_or(1_u32)),
+        None => (source, 1_u32),
     };
     if file.is_empty() {
         return None;
     }
-    let line = position.line().map_or(first, |line| first + line as u32 - 1);
-    let column = position.position().map_or(1, |column| column as u32);
+    let line = position.line().map_or(first, |line| first.saturating_add(number(line) - 1));
+    let column = position.position().map_or(1, number);
     Some(Place { file: file.to_owned(), line, column })
 }
 
-/// How a run ends with an error.
-pub(crate) fn ending(described: Described, run: &Run) -> (Reason, RunError) {
-    let Described { text, place, limit } = described;
-    let place = run.place_of(&text).or(place);
-    let (reason, mut error) = match run.thrown(&text) {
-        _ if limit => (Reason::LimitExceeded, over_the_bound(text)),
-        Some(failure) => {
-            (reason_of(failure.code), RunError::plain(failure.code, failure.message.clone()))
-        }
-        None => (Reason::ScriptError, RunError::plain(Code::ScriptError, text)),
-    };
-    if let Some(place) = place {
-        error.file = Some(place.file);
-        error.line = Some(place.line);
-        error.column = Some(place.column);
-    }
-    (reason, error)
-}
-
-/// The reason that goes with a failure's code when nothing caught it.
-pub(crate) fn reason_of(code: Code) -> Reason {
-    match code {
-        Code::LimitExceeded => Reason::LimitExceeded,
-        Code::Denied => Reason::Denied,
-        // The callee was allowed; what became of it is no refusal.
-        Code::CallFailed | Code::CallTimedOut => Reason::ScriptError,
-        code if code.as_str().starts_with("SB03") => Reason::Denied,
-        _ => Reason::ScriptError,
-    }
+/// Rhai counts lines and columns in 16 bits.
+fn number(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -1,0 +1,105 @@
+//! Effects as host functions have them: looked up in the journal first, executed only when they
+//! are not there.
+
+use signalbox_core::codes::Code;
+use signalbox_core::journal::{Failure, Level, Outcome};
+use signalbox_core::secret::hide_markers;
+use signalbox_core::value::{decode, encode};
+use signalbox_core::{Digest, Value};
+
+use crate::context::{self, State};
+use crate::fault::HostResult;
+use crate::protocol::{Effect, FromCell, Request, malformed_value};
+use crate::run::{Run, Stop};
+
+/// Largest request of an effect: DESIGN §6.7.
+const MAX_REQUEST: usize = 4 << 20;
+
+/// Asks the runner for an effect and waits for its outcome.
+///
+/// # Errors
+/// What the effect failed with, for the script to catch; or that the run must stop.
+pub(crate) fn ask(request: Request) -> HostResult<Value> {
+    let outcome = context::effect(|state| ask_here(state, request))?;
+    settle(outcome)
+}
+
+/// Performs an effect that needs nobody, and has it recorded later.
+///
+/// # Errors
+/// That the run must stop.
+pub(crate) fn cheap(
+    kind: &'static str,
+    request: &[u8],
+    make: impl FnOnce(&mut Run) -> Value,
+) -> HostResult<Value> {
+    let outcome = context::effect(|state| {
+        let run = state.run()?;
+        let fingerprint = Digest::of_parts([kind.as_bytes(), request]);
+        let key = run.next_key()?;
+        if let Some(outcome) = run.recorded(&key, kind, fingerprint)? {
+            return Some(outcome);
+        }
+        let value = make(run);
+        let outcome = Outcome::Done(encode(&value));
+        run.record(key, kind, fingerprint, outcome.clone());
+        Some(outcome)
+    })?;
+    settle(outcome)
+}
+
+/// Writes a line, until the log of the run is full. Markers of secrets show the secret's name.
+///
+/// # Errors
+/// That the run must stop.
+pub(crate) fn log(level: Level, message: &str) -> HostResult<()> {
+    let message = hide_markers(message);
+    context::effect(|state| state.run()?.log(level, message))
+}
+
+fn settle(outcome: Outcome) -> HostResult<Value> {
+    match outcome {
+        Outcome::Done(bytes) => decode(&bytes).map_err(|_| context::throw(malformed_value())),
+        Outcome::Failed(failure) => Err(context::throw(failure)),
+        Outcome::Pending => Err(context::throw(Failure::permanent(
+            Code::EffectFailed,
+            "it was under way when the runner died, so its outcome is unknown; it is not repeated",
+        ))),
+    }
+}
+
+/// `None`: the run must stop.
+fn ask_here(state: &mut State, request: Request) -> Option<Outcome> {
+    let run = state.run()?;
+    let kind = request.kind();
+    let Ok(bytes) = postcard::to_allocvec(&request) else {
+        return Some(Outcome::Failed(malformed_value()));
+    };
+    if bytes.len() > MAX_REQUEST {
+        let message =
+            format!("a request of {} bytes is over the bound of {MAX_REQUEST}", bytes.len());
+        return Some(Outcome::Failed(Failure::permanent(Code::LimitExceeded, message)));
+    }
+    let fingerprint = Digest::of_parts([kind.as_bytes(), &bytes]);
+    let key = run.next_key()?;
+    let waits = matches!(request, Request::Call { wait: true, .. });
+    match run.recorded(&key, kind, fingerprint)? {
+        // A call is asked for again under its key: the runner answers when the callee has ended.
+        Some(Outcome::Pending) if waits => {}
+        Some(outcome) => return Some(outcome),
+        None => {}
+    }
+    let chunk = run.take_chunk();
+    let number = run.start.run;
+    if !std::mem::replace(&mut run.announced, true) {
+        state.link.push(&FromCell::Began { run: number });
+    }
+    let effect = Effect { run: number, chunk, key, fingerprint, request };
+    state.link.push(&FromCell::Effect(Box::new(effect)));
+    let Some(outcome) = state.link.wait_outcome() else {
+        state.run()?.set_stop(Stop::Unwind);
+        return None;
+    };
+    state.run()?.count(&outcome)?;
+    Some(outcome)
+}

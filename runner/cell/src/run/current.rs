@@ -1,0 +1,141 @@
+//! The run that is evaluated.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use signalbox_core::journal::{Chunk, Entry, Failure};
+
+use super::random::Random;
+use super::replay::Replay;
+use super::{Scope, Setting};
+use crate::fault::Place;
+use crate::operations;
+use crate::protocol::Start;
+
+/// Cheap entries become durable at the latest after this: DESIGN §6.1.
+pub(crate) const FLUSH_AFTER: Duration = Duration::from_millis(50);
+/// Cheap entries become durable when there are so many bytes of them.
+const FLUSH_BYTES: usize = 1 << 20;
+/// Largest result of a run or of a step: DESIGN §6.7.
+pub(crate) const MAX_RESULT: usize = 1 << 20;
+
+/// Why a run must stop. The first reason counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The runner asked for it, or is gone.
+    Unwind,
+    /// The replay asks for something else than was recorded.
+    Incompatible(String),
+    /// A bound was reached.
+    Limit(String),
+    /// Something that no script may do.
+    Forbidden(String),
+}
+
+/// The run that is evaluated.
+pub(crate) struct Run {
+    pub(crate) start: Start,
+    pub(crate) setting: Rc<Setting>,
+    pub(super) replay: Replay,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) chunk: Chunk,
+    chunk_bytes: usize,
+    /// Since when the oldest part of the chunk has waited.
+    waiting: Option<Instant>,
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
+    pub(super) log_bytes: usize,
+    /// What forbids effects at present, innermost last.
+    pub(super) pure: Vec<&'static str>,
+    pub(super) stop: Option<Stop>,
+    pub(crate) began: Instant,
+    pub(crate) announced: bool,
+    pub(crate) random: Random,
+    /// The failure that was thrown last, to know it again when it ends the run.
+    thrown: Option<Failure>,
+    /// Where the error happened that a step ended with.
+    pub(super) place: Option<(String, Place)>,
+}
+
+impl Run {
+    pub(crate) fn new(start: Start, setting: Rc<Setting>, journal: Vec<Entry>) -> Self {
+        Self {
+            replay: Replay::new(journal, start.about.attempt),
+            random: Random::new(start.seed),
+            start,
+            setting,
+            scopes: vec![Scope::root()],
+            chunk: Chunk::default(),
+            chunk_bytes: 0,
+            waiting: None,
+            entries: 0,
+            bytes: 0,
+            log_bytes: 0,
+            pure: Vec::new(),
+            stop: None,
+            began: Instant::now(),
+            announced: false,
+            thrown: None,
+            place: None,
+        }
+    }
+
+    /// Why the run must stop, if it must.
+    pub(crate) fn stop(&self) -> Option<&Stop> {
+        self.stop.as_ref()
+    }
+
+    /// Stops the run, unless it is being stopped already.
+    pub(crate) fn set_stop(&mut self, stop: Stop) {
+        self.stop.get_or_insert(stop);
+        operations::look_at_once();
+    }
+
+    /// Forbids effects until [`Self::allow_effects`].
+    pub(crate) fn forbid_effects(&mut self, place: &'static str) {
+        self.pure.push(place);
+    }
+
+    /// Ends what [`Self::forbid_effects`] began.
+    pub(crate) fn allow_effects(&mut self) {
+        self.pure.pop();
+    }
+
+    /// Remembers what a script is about to be told.
+    pub(crate) fn set_thrown(&mut self, failure: Failure) {
+        self.thrown = Some(failure);
+    }
+
+    /// The failure that a script was told with this text, if it was the last.
+    pub(crate) fn thrown(&self, text: &str) -> Option<&Failure> {
+        let told = |failure: &&Failure| {
+            text.strip_prefix(failure.code.as_str()).and_then(|rest| rest.strip_prefix(": "))
+                == Some(failure.message.as_str())
+        };
+        self.thrown.as_ref().filter(told)
+    }
+
+    /// Where the error with this text happened, if a step ended with it.
+    pub(crate) fn place_of(&self, text: &str) -> Option<Place> {
+        self.place.as_ref().filter(|(known, _)| known == text).map(|(_, place)| place.clone())
+    }
+
+    /// What waits to be recorded, when it has waited for long enough.
+    pub(crate) fn take_due(&mut self) -> Option<Chunk> {
+        let due = self.chunk_bytes >= FLUSH_BYTES
+            || self.waiting.is_some_and(|since| since.elapsed() >= FLUSH_AFTER);
+        due.then(|| self.take_chunk())
+    }
+
+    /// What waits to be recorded.
+    pub(crate) fn take_chunk(&mut self) -> Chunk {
+        self.waiting = None;
+        self.chunk_bytes = 0;
+        std::mem::take(&mut self.chunk)
+    }
+
+    pub(super) fn wait_for_record(&mut self, bytes: usize) {
+        self.chunk_bytes += bytes;
+        self.waiting.get_or_insert_with(Instant::now);
+    }
+}
