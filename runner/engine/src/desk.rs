@@ -26,6 +26,11 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
+    /// A desk with what is remembered from before.
+    pub(crate) fn with(memory: Memory) -> Self {
+        Self { memory: Mutex::new(memory), ..Self::default() }
+    }
+
     /// Adds a hint. Answers the number that a report must have to be an answer to it.
     pub(crate) fn hint(&self, kind: HintKind, at: Timestamp) -> u64 {
         let number = self.requested.fetch_add(1, Ordering::SeqCst) + 1;
@@ -41,6 +46,8 @@ pub(crate) struct Memory {
     pub(crate) seen: Option<(Revision, Option<Digest>)>,
     /// What was read and not let live, so that it is looked at again only when something changes.
     pub(crate) rejected: BTreeMap<WorkspaceName, Rejected>,
+    /// The last recorded rejection of each workspace.
+    pub(crate) recorded: BTreeMap<WorkspaceName, Recorded>,
 }
 
 /// A state of a workspace that did not go live.
@@ -49,8 +56,14 @@ pub(crate) struct Rejected {
     pub(crate) identity: Digest,
     /// The workspace, when it had no faults of its own: the contract is checked again.
     pub(crate) fresh: Result<Fresh, Vec<Diagnostic>>,
-    /// The contracts that it was checked against when it was recorded.
-    pub(crate) recorded: Option<(Digest, Outcome)>,
+}
+
+/// A rejection that is on record. The same state against the same contracts is the same rejection.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorded {
+    pub(crate) identity: Digest,
+    pub(crate) contracts: Digest,
+    pub(crate) outcome: Outcome,
 }
 
 impl Memory {

@@ -31,8 +31,8 @@ impl Engine {
     /// Starts everything: loads what is live, queues what was under way, and begins to look at the
     /// source. The engine takes work when this returns; the first sync may still be under way.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let live = deployer::load(options.store.as_ref()).await?;
-        let (shared, inbox) = Shared::open(options, live)?;
+        let known = deployer::load(options.store.as_ref()).await?;
+        let (shared, inbox) = Shared::open(options, known)?;
         let handle = Handle { shared: Arc::clone(&shared) };
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(dispatcher::run(Arc::clone(&shared), inbox));

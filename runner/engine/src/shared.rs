@@ -13,7 +13,7 @@ use signalbox_store::Store;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::broker::Broker;
-use crate::desk::Desk;
+use crate::desk::{Desk, Memory};
 use crate::egress::Egress;
 use crate::events::Events;
 use crate::link::{Link, Message};
@@ -60,7 +60,7 @@ impl Shared {
     /// Opens what an engine works with; the receiver is the dispatcher's.
     pub(crate) fn open(
         options: Options,
-        live: Live,
+        (live, memory): (Live, Memory),
     ) -> Result<(Arc<Self>, mpsc::Receiver<Message>), Error> {
         let secrets =
             Secrets::open(&options.data, Arc::clone(&options.store), Arc::clone(&options.clock))?;
@@ -72,7 +72,7 @@ impl Shared {
             egress: Egress::new(&options.own_ports)?,
             events: Events::starting_at(options.clock.now()),
             broker: Broker::default(),
-            desk: Desk::default(),
+            desk: Desk::with(memory),
             waits: Waits::default(),
             spawner: Spawner::start()?,
             swapped: Notify::new(),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::{BufReader, ErrorKind};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use crate::repo::fail;
@@ -73,14 +73,14 @@ impl HttpStub {
 
     /// The requests until now, in the order in which they were read.
     pub fn requests(&self) -> Vec<Request> {
-        self.shared.state.lock().expect("no panic in here").requests.clone()
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).requests.clone()
     }
 
     /// Waits until `n` requests have come, and gives all that have. Fails the test at
     /// [`PATIENCE`].
     #[track_caller]
     pub fn wait_for(&self, n: usize) -> Vec<Request> {
-        let state = self.shared.state.lock().expect("no panic in here");
+        let state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (state, waited) = self
             .shared
             .arrived

@@ -20,7 +20,7 @@ use signalbox_workspaces::root::{Root, RootEntry};
 use super::candidate;
 use super::service::swap;
 use super::tree::{Tree, blocking};
-use crate::desk::{Fresh, Memory, Rejected};
+use crate::desk::{Fresh, Memory, Recorded, Rejected};
 use crate::live::{Live, LiveInfo};
 use crate::options::Error;
 use crate::outcome::{self, Outcome, SyncReport, since_ms};
@@ -35,8 +35,7 @@ pub(super) async fn is_news(shared: &Shared, memory: &Memory) -> bool {
     let source = Arc::clone(&shared.source);
     match blocking(move || source.head()).await {
         Ok(head) => head != *seen || manifest_digest(shared) != *manifest,
-        // A source that cannot be read is reported once, not at every poll.
-        Err(_) => shared.live.load().root_faults.is_empty(),
+        Err(_) => true,
     }
 }
 
@@ -62,14 +61,19 @@ pub(super) async fn look(shared: &Shared, memory: &mut Memory, hint: Hint) -> Sy
     let (revision, faults) = match started {
         Ok(Ok(report)) => return report,
         Ok(Err((revision, faults))) => (Some(revision), faults),
-        Err(error) => (None, vec![unreadable(shared, &error)]),
+        Err(error) => {
+            memory.seen = None;
+            (None, vec![unreadable(shared, &error)])
+        }
     };
     let mut live = Live::clone(&shared.live.load());
+    let news = live.root_faults != faults;
     live.root_faults.clone_from(&faults);
     if let Some(revision) = &revision {
         live.head = Some(revision.clone());
     }
-    for fault in &faults {
+    // What stays wrong is said once, however often it is looked at.
+    for fault in faults.iter().filter(|_| news) {
         tracing::warn!(code = %fault.code, file = fault.place.file, line = fault.place.line, "{}", fault.message);
     }
     let workspaces = live.last.values().cloned().collect();
@@ -101,10 +105,13 @@ async fn look_at_head(
     let commit = blocking(move || source.head().and_then(|head| source.commit(&head))).await?;
     let tree = Tree::Revision(Arc::clone(&shared.source), commit.revision.clone());
     let root = tree.root(shared.manifest.as_deref()).await?;
-    memory.seen = Some((commit.revision.clone(), manifest_digest(shared)));
+    let seen = Some((commit.revision.clone(), manifest_digest(shared)));
     let root = match root {
         Ok((root, _)) => root,
-        Err(faults) => return Ok(Err((commit.revision, faults))),
+        Err(faults) => {
+            memory.seen = seen;
+            return Ok(Err((commit.revision, faults)));
+        }
     };
     let look = Look {
         shared,
@@ -115,7 +122,10 @@ async fn look_at_head(
         started_at,
         live: shared.live.load_full(),
     };
-    look.run(memory, &root).await.map(Ok)
+    let report = look.run(memory, &root).await?;
+    // Only now: a look that failed in the middle is made again.
+    memory.seen = seen;
+    Ok(Ok(report))
 }
 
 /// What is known of a workspace before the contract is checked.
@@ -146,11 +156,12 @@ impl Look<'_> {
                 Ok(fresh) => verdict.rejected.get(&name).map(|faults| located(faults, fresh)),
             };
             let contracts = contract::digest(&name, &verdict.live);
-            let known = memory.rejected.get(&name).filter(|known| known.identity == identity);
-            let recorded = known.and_then(|known| known.recorded.clone());
-            match (faults, &recorded) {
-                (Some(_), Some((same, outcome))) if *same == contracts => {
-                    outcomes.insert(name.clone(), outcome.clone());
+            let same =
+                |known: &&Recorded| known.identity == identity && known.contracts == contracts;
+            match (faults, memory.recorded.get(&name).filter(same)) {
+                (Some(_), Some(known)) => {
+                    outcomes.insert(name.clone(), known.outcome.clone());
+                    memory.rejected.insert(name, Rejected { identity, fresh });
                 }
                 (Some(faults), _) => {
                     let new = self.record(&name, entry_tree, identity, contracts, ended_at);
@@ -159,7 +170,7 @@ impl Look<'_> {
                         diagnostics: faults,
                         ..new
                     });
-                    memory.rejected.insert(name, Rejected { identity, fresh, recorded: None });
+                    memory.rejected.insert(name, Rejected { identity, fresh });
                 }
                 (None, _) => {
                     memory.rejected.remove(&name);
@@ -354,8 +365,10 @@ impl Look<'_> {
                 outcome::of(&signalbox_store::contract::Deployment { id, new: new.clone() });
             if let Some(spec) = new.spec {
                 self.go_live(&mut live, id, spec, new.ended_at);
-            } else if let Some(rejected) = memory.rejected.get_mut(&name) {
-                rejected.recorded = Some((new.contracts, outcome.clone()));
+            } else {
+                let (identity, contracts) = (new.identity, new.contracts);
+                let recorded = Recorded { identity, contracts, outcome: outcome.clone() };
+                memory.recorded.insert(name.clone(), recorded);
             }
             log(&outcome);
             changed.insert(name.clone(), outcome.clone());

@@ -7,17 +7,20 @@ use std::time::{Duration, Instant};
 
 use signalbox_core::WorkspaceName;
 use signalbox_store::Store;
+use signalbox_store::contract::DeploymentOutcome;
 use signalbox_sync::hints::{Hint, HintKind};
 
 use super::look;
+use crate::desk::{Memory, Recorded};
 use crate::live::{Live, LiveInfo};
 use crate::options::Error;
 use crate::outcome::{self, Outcome, SyncReport};
 use crate::shared::Shared;
 
 /// Reads what is live, and the last outcome of each workspace, from the store.
-pub(crate) async fn load(store: &dyn Store) -> Result<Live, Error> {
+pub(crate) async fn load(store: &dyn Store) -> Result<(Live, Memory), Error> {
     let mut live = Live::default();
+    let mut memory = Memory::default();
     for found in store.live().await? {
         let name = found.spec.name.clone();
         let info = LiveInfo {
@@ -27,12 +30,18 @@ pub(crate) async fn load(store: &dyn Store) -> Result<Live, Error> {
             updated_at: found.updated_at,
         };
         if let Some(last) = store.deployments(&name, 1, None).await?.first() {
-            live.last.insert(name.clone(), outcome::of(last));
+            let outcome = outcome::of(last);
+            live.last.insert(name.clone(), outcome.clone());
+            if last.new.outcome == DeploymentOutcome::Rejected {
+                let (identity, contracts) = (last.new.identity, last.new.contracts);
+                let recorded = Recorded { identity, contracts, outcome };
+                memory.recorded.insert(name.clone(), recorded);
+            }
         }
         live.info.insert(name.clone(), info);
         live.catalog.workspaces.insert(name, found.spec);
     }
-    Ok(live)
+    Ok((live, memory))
 }
 
 /// Adds a hint, and waits for the report of the look that began after it.
