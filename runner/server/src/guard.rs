@@ -17,39 +17,8 @@ use signalbox_core::codes::Code;
 use crate::app::App;
 use crate::pages;
 use crate::problem::Problem;
+use crate::public::Public;
 use crate::token::TokenDigest;
-
-/// Routes that need no token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Public {
-    /// Whether the process lives.
-    Healthz,
-    /// Whether it takes requests.
-    Readyz,
-    /// Where a person enters the token.
-    Login,
-    /// How pages look, the one for entering the token included.
-    Style,
-}
-
-impl Public {
-    /// Every public route.
-    pub(crate) const ALL: [Self; 4] = [Self::Healthz, Self::Readyz, Self::Login, Self::Style];
-
-    /// Its path.
-    pub(crate) const fn path(self) -> &'static str {
-        match self {
-            Self::Healthz => "/healthz",
-            Self::Readyz => "/readyz",
-            Self::Login => "/login",
-            Self::Style => "/style.css",
-        }
-    }
-
-    fn has(path: &str) -> bool {
-        Self::ALL.iter().any(|route| route.path() == path)
-    }
-}
 
 /// Lets a request through or answers it, and makes every answer safe to show in a browser.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {

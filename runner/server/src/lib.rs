@@ -12,6 +12,7 @@ mod listener;
 mod options;
 mod pages;
 mod problem;
+mod public;
 mod query;
 mod routes;
 mod server;

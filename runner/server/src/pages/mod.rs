@@ -18,7 +18,7 @@ use axum::routing::get;
 use maud::Markup;
 
 use crate::app::App;
-use crate::guard::Public;
+use crate::public::Public;
 
 /// The overview.
 pub(crate) const OVERVIEW: &str = "/";

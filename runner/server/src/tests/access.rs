@@ -1,7 +1,7 @@
 use axum::http::Method;
 
 use super::fixture::{Ask, Fixture, bind};
-use crate::guard::Public;
+use crate::public::Public;
 use crate::routes::{OPENAPI, openapi};
 use crate::{Error, pages};
 
