@@ -32,7 +32,7 @@ pub(super) async fn run(
     Path(id): Path<RunId>,
 ) -> Result<Html<String>, Problem> {
     let store = app.engine.store();
-    let run = store.run(&id).await?;
+    let run = app.engine.run(&id).await?;
     let journal = store.journal(&id).await?;
     let chunks = store.chunks(&id, 0).await?;
     let lines: Vec<_> = chunks.into_iter().flat_map(|(_, chunk)| chunk.logs).collect();

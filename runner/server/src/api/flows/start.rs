@@ -89,7 +89,7 @@ pub(crate) async fn start_run(
     let started = app.engine.start(StartRequest { flow, inputs, idempotency_key }).await?;
     match query.wait {
         Some(Wait(wait)) if ended(&app, &started.run, wait).await? => {
-            let run = app.engine.store().run(&started.run).await?;
+            let run = app.engine.run(&started.run).await?;
             Ok(Json(RunJson::try_from(&run)?).into_response())
         }
         _ => Ok(accepted(&started.run)),

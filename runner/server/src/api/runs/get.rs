@@ -22,6 +22,6 @@ pub(crate) async fn get_run(
     State(app): State<App>,
     Path(id): Path<RunId>,
 ) -> Result<Json<RunJson>, Problem> {
-    let run = app.engine.store().run(&id).await?;
+    let run = app.engine.run(&id).await?;
     Ok(Json(RunJson::try_from(&run)?))
 }
