@@ -200,3 +200,24 @@ log::info(answer.text());
     let journal = runner.client().get(&format!("/api/v1/runs/{id}/journal")).text;
     assert!(!log.contains(VALUE) && !journal.contains(VALUE), "{log}{journal}");
 }
+
+#[test]
+fn a_failure_does_not_tell_the_value() {
+    let stub = stub();
+    let road = road(&stub, "connector(\"chat\").send(#{ text: `x` })");
+    let runner = start(&road, &stub);
+    for hook in [
+        format!("http://127.0.0.1:1/{VALUE}"),
+        format!("http://{VALUE}.example/x"),
+        format!("not a url {VALUE}"),
+        format!("{}/x\n{VALUE}", stub.url()),
+        format!("http://{VALUE}@127.0.0.1:{}/", stub.port()),
+    ] {
+        runner.cli_with(&["secret", "set", "HOOK", "-w", "ops"], &hook).ends(0);
+        let run = runner.run("ops/send", &json!({}));
+        let id = run["id"].as_str().unwrap();
+        let journal = runner.client().get(&format!("/api/v1/runs/{id}/journal")).text;
+        let said = format!("{run} {journal} {}", runner.serve().stderr());
+        assert!(!said.contains(VALUE) && !said.to_lowercase().contains(VALUE), "{hook}: {said}");
+    }
+}
