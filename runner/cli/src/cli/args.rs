@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    calls, cancel, completion, deployments, doctor, explain, flow, logs, rerun, rollback, run,
-    runs, schedule, secret, serve, show, status, sync, token, unpin, validate, workspace,
+    backup, calls, cancel, completion, deployments, doctor, explain, flow, logs, rerun, rollback,
+    run, runs, schedule, secret, serve, show, status, sync, token, unpin, validate, workspace,
 };
 use crate::demo;
 use crate::terminal::Color;
@@ -60,6 +60,7 @@ pub(super) enum Command {
     Calls(calls::Args),
     Secret(secret::Args),
     Token(token::Args),
+    Backup(backup::Args),
     Doctor(doctor::Args),
     Explain(explain::Args),
     Completion(completion::Args),

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use super::args::{Cli, Command};
 use crate::commands::{
-    calls, cancel, completion, deployments, doctor, explain, flow, logs, rerun, rollback, run,
-    runs, schedule, secret, serve, show, status, sync, token, unpin, validate, workspace,
+    backup, calls, cancel, completion, deployments, doctor, explain, flow, logs, rerun, rollback,
+    run, runs, schedule, secret, serve, show, status, sync, token, unpin, validate, workspace,
 };
 use crate::demo;
 use crate::exit::Exit;
@@ -54,8 +54,9 @@ fn dispatch(command: &Command) -> anyhow::Result<Exit> {
         Command::Calls(args) => calls::run(args),
         Command::Secret(args) => secret::run(args),
         Command::Token(args) => token::run(args),
+        Command::Backup(args) => backup::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Explain(args) => explain::run(args),
-        Command::Completion(args) => completion::run(args),
+        Command::Completion(args) => completion::run(args, Cli::command()),
     }
 }

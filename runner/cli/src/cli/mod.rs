@@ -5,5 +5,4 @@ mod dispatch;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use args::Cli;
 pub(crate) use dispatch::main;

@@ -2,7 +2,7 @@
 
 use clap::{Command, CommandFactory as _, Parser as _};
 
-use super::Cli;
+use super::args::Cli;
 
 /// Every command with the words that lead to it, the root first.
 fn commands() -> Vec<(String, Command)> {
@@ -85,6 +85,7 @@ fn the_lines_of_the_contract_are_taken() {
         "signalbox secret list -w media",
         "signalbox secret delete KEY -w media",
         "signalbox token new --data d",
+        "signalbox backup --data d --to f",
         "signalbox doctor --json --data d",
         "signalbox explain SB0103",
         "signalbox explain sb0103",
@@ -119,6 +120,7 @@ fn what_cannot_be_meant_is_a_usage_error() {
         "signalbox secret set lower-case -w media",
         "signalbox secret set KEY value -w media",
         "signalbox schedule next -n 0",
+        "signalbox backup --data d",
         "signalbox explain SB9999",
         "signalbox status --color sometimes",
     ] {

@@ -1,9 +1,7 @@
 //! `signalbox completion`
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
 use crate::exit::Exit;
 use crate::terminal;
 
@@ -18,10 +16,10 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-/// Runs the command.
-pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+/// Runs the command, for this program.
+pub(crate) fn run(args: &Args, mut program: clap::Command) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "signalbox", &mut script);
+    clap_complete::generate(args.shell, &mut program, "signalbox", &mut script);
     terminal::data(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Done)
 }

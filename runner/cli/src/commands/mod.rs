@@ -2,8 +2,9 @@
 //!
 //! A command's `Args` carry its help. `run(&Args)` prints data to stdout and answers how the
 //! process ends, or fails with an error that `report` tells. A new command is a file here, a line
-//! below, and two in `cli.rs`.
+//! below, and three in `cli/`.
 
+pub(crate) mod backup;
 pub(crate) mod calls;
 pub(crate) mod cancel;
 pub(crate) mod completion;

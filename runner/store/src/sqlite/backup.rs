@@ -11,12 +11,27 @@ use rusqlite::backup::{Backup, StepResult};
 use super::open;
 use crate::contract::Error;
 
+/// Copies the database of a data directory to a new file. A runner may have the directory open, in
+/// whichever process: it goes on.
+///
+/// # Errors
+/// [`Error::Unusable`] when there is no database, or something at `to` already; nothing is left
+/// there on others.
+pub fn backup(dir: &Path, to: &Path) -> Result<(), Error> {
+    let database = dir.join(open::DATABASE);
+    if !database.is_file() {
+        let reason = "there is no database in it".to_owned();
+        return Err(Error::Unusable { path: dir.to_owned(), reason });
+    }
+    of_database(&database, to)
+}
+
 /// Copies the database to a new file. Copied in one step: the copy is of one moment, and the
 /// writer goes on in its log meanwhile.
 ///
 /// # Errors
 /// [`Error::Unusable`] when there is something at `to` already; nothing is left there on others.
-pub(super) fn backup(database: &Path, to: &Path) -> Result<(), Error> {
+pub(super) fn of_database(database: &Path, to: &Path) -> Result<(), Error> {
     let unusable = |reason: String| Error::Unusable { path: to.to_owned(), reason };
     OpenOptions::new().create_new(true).write(true).mode(0o600).open(to).map_err(|error| {
         unusable(match error.kind() {

@@ -34,4 +34,5 @@ mod tests;
 mod tx;
 mod writer;
 
+pub use backup::backup;
 pub use store::{Options, SqliteStore};

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::contract::Error;
 
 /// The database's name in the data directory.
-const DATABASE: &str = "signalbox.db";
+pub(super) const DATABASE: &str = "signalbox.db";
 /// First version of SQLite without the bug that could corrupt a WAL database on checkpoint.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// Pages in the log before a commit moves them into the database: 16 MiB. The default of 4 MiB

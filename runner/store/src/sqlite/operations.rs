@@ -241,7 +241,8 @@ impl Store for SqliteStore {
         let (database, to) = (self.database.clone(), to.to_owned());
         Box::pin(async move {
             self.check_open()?;
-            let copy = tokio::task::spawn_blocking(move || backup::backup(&database, &to)).await;
+            let copy =
+                tokio::task::spawn_blocking(move || backup::of_database(&database, &to)).await;
             copy.map_err(|error| Error::Database(Box::new(error)))?
         })
     }

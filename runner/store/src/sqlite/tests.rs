@@ -290,6 +290,24 @@ async fn a_backup_is_a_store_of_its_moment() {
 }
 
 #[tokio::test]
+async fn a_data_directory_is_copied_while_it_is_held_and_when_it_is_not() {
+    let folder = Folder::new();
+    let kit = Kit::new(&folder).await;
+    let run = kit.queued().await;
+    let held = folder.0.path().join("held.db");
+    super::backup(&folder.data(), &held).unwrap();
+    assert!(matches!(super::backup(&folder.data(), &held), Err(Error::Unusable { .. })));
+    drop(kit);
+    let copy = folder.0.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    super::backup(&folder.data(), &copy.join("signalbox.db")).unwrap();
+    assert_eq!(open(&copy).unwrap().run(&run.id).await.unwrap().summary.id, run.id);
+    let nothing = folder.0.path().join("nothing.db");
+    assert!(matches!(super::backup(&held, &nothing), Err(Error::Unusable { .. })));
+    assert!(!nothing.exists());
+}
+
+#[tokio::test]
 async fn a_claim_that_nobody_waited_for_is_given_back() {
     let folder = Folder::new();
     let kit = Kit::new(&folder).await;
