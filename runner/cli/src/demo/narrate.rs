@@ -147,32 +147,34 @@ pub(super) fn refused(call: &CallView) -> String {
 pub(super) fn ended(run: &RunView) -> String {
     let summary = &run.summary;
     let state = summary.state.as_str();
-    let mut what = format!("{}/{}", summary.workspace, summary.flow);
-    if let Some(ended) = summary.ended_at {
+    let time = summary.ended_at.map(|ended| {
         let milliseconds = ended.since(summary.queued_at).as_secs_f64() * 1_000.0;
-        what.push_str(&format!(" in {}", measured(milliseconds)));
-    }
-    if let Some(error) = &summary.error {
-        what.push_str(&format!(": {} {}", error.code, visible(&error.message)));
-    }
+        format!(" in {}", measured(milliseconds))
+    });
+    let error = summary.error.as_ref();
+    let error = error.map(|error| format!(": {} {}", error.code, visible(&error.message)));
+    let (time, error) = (time.unwrap_or_default(), error.unwrap_or_default());
+    let what = format!("{}/{}{time}{error}", summary.workspace, summary.flow);
     line(style_of(state), "·", state, &what, Some(&summary.id))
 }
 
 /// A workspace's new outcome, with every fault when it was refused. `None` when nothing changed.
 pub(super) fn deployment(outcome: &Outcome) -> Option<String> {
     let name = outcome.outcome.as_str();
-    let mut what = format!("{} at revision {}", outcome.workspace, short(outcome.commit.as_str()));
+    let commit = short(outcome.commit.as_str());
+    let mut parts = vec![format!("{} at revision {commit}", outcome.workspace)];
     for (verb, flows) in
         [("added", &outcome.added), ("changed", &outcome.changed), ("removed", &outcome.removed)]
     {
         if !flows.is_empty() {
             let flows: Vec<&str> = flows.iter().map(AsRef::as_ref).collect();
-            what.push_str(&format!(", {verb} {}", flows.join(", ")));
+            parts.push(format!("{verb} {}", flows.join(", ")));
         }
     }
     if let Some(milliseconds) = outcome.hint_to_live_ms {
-        what.push_str(&format!(", live in {}", measured(milliseconds)));
+        parts.push(format!("live in {}", measured(milliseconds)));
     }
+    let what = parts.join(", ");
     match outcome.outcome {
         DeploymentOutcome::Unchanged => None,
         DeploymentOutcome::Deployed | DeploymentOutcome::RolledBack => {
@@ -193,12 +195,12 @@ pub(super) fn recovered(outcome: &Outcome) -> String {
 
 /// What fires next.
 pub(super) fn next(slots: &[NextSlot], now: Timestamp) -> String {
-    let mut text = heading("Next");
+    let mut lines = vec![heading("Next")];
     for slot in slots {
         let at = relative(slot.at, now);
-        text.push_str(&format!("  {}  {at:<8} {}\n", clock(slot.at), slot.flow));
+        lines.push(format!("  {}  {at:<8} {}\n", clock(slot.at), slot.flow));
     }
-    text
+    lines.concat()
 }
 
 /// Where to look and what to try.
@@ -210,22 +212,22 @@ pub(super) fn to_try(program: &str, listen: SocketAddr, folder: &Path) -> String
     } else {
         format!(" --server http://{listen}")
     };
-    let mut text = heading("Look");
+    let mut lines = vec![heading("Look")];
     for path in ["/", "/api/v1/runs", "/api/v1/calls"] {
-        text.push_str(&format!("  http://{listen}{path}\n"));
+        lines.push(format!("  http://{listen}{path}\n"));
     }
-    text.push_str(&heading("Try"));
+    lines.push(heading("Try"));
     for (what, commands) in TO_TRY {
-        text.push_str(&format!("  {what}\n"));
+        lines.push(format!("  {what}\n"));
         for command in commands {
             let command = command
                 .replace("SIGNALBOX", &program)
                 .replace("FOLDER", &folder)
                 .replace(" SERVER", &server);
-            text.push_str(&format!("    {}\n", styled(style::BUSY, &command)));
+            lines.push(format!("    {}\n", styled(style::BUSY, &command)));
         }
     }
-    text
+    lines.concat()
 }
 
 /// The chain held.

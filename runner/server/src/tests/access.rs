@@ -30,7 +30,7 @@ fn routes() -> Vec<(String, String)> {
     }
     routes.push(("POST".to_owned(), Public::Login.path().to_owned()));
     let routes = routes.into_iter();
-    routes.map(|(method, path)| (method, path.replace('{', "").replace('}', ""))).collect()
+    routes.map(|(method, path)| (method, path.replace(['{', '}'], ""))).collect()
 }
 
 fn is_public(path: &str) -> bool {

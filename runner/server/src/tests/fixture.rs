@@ -32,7 +32,7 @@ pub(super) const START: &str = "/api/v1/workspaces/media/flows/monitoring/scan/r
 const NOW: Timestamp = Timestamp(4_102_444_800_000_001);
 
 /// Nothing takes so long unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A served engine.
 pub(super) struct Fixture {
@@ -129,7 +129,7 @@ async fn options(repo: &Repo, data: &std::path::Path) -> signalbox_engine::Optio
         store: Arc::new(store),
         clock,
         cell: ("/nowhere/signalbox".into(), vec![]),
-        poll: Duration::from_secs(3600),
+        poll: Duration::from_hours(1),
         grace: Duration::from_secs(1),
         own_ports: vec![],
     }
@@ -204,7 +204,7 @@ fn scan() -> Flow {
         summary: Some("Looks".to_owned()),
         inputs: Schema { fields: [("n".to_owned(), count), ("any".to_owned(), any)].into() },
         schedules: vec![Schedule { cron: "0 0 1 1 *".to_owned(), timezone: "UTC".to_owned() }],
-        timeout: Some(Duration::from_secs(60)),
+        timeout: Some(Duration::from_mins(1)),
         plan: Plan { steps: vec![step], ..Plan::default() },
         calls: vec![LiteralCall {
             target: "alerts.send".to_owned(),

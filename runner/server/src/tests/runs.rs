@@ -34,7 +34,7 @@ async fn an_accepted_run_is_shown_whole() {
         assert!(shown.get(field).is_some(), "{field}");
     }
     assert_eq!(shown["id"], *id);
-    assert!(run.body.contains(r#"[0.1,9223372036854775807]"#), "{}", run.body);
+    assert!(run.body.contains("[0.1,9223372036854775807]"), "{}", run.body);
     shown["id"] = "ID".into();
     insta::assert_json_snapshot!("run", shown);
 }
