@@ -22,10 +22,11 @@ mod uuid;
 
 use rhai::Engine;
 
-use arguments::{argument, fail, open_argument, open_map, open_text, placed};
 pub(crate) use broker::request;
 #[cfg(test)]
 pub(crate) use secret::proof;
+
+use arguments::{argument, fail, open_argument, open_map, open_text, placed};
 
 /// The type of connectors' handles.
 #[cfg(test)]

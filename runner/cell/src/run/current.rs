@@ -13,7 +13,7 @@ use crate::operations;
 use crate::protocol::Start;
 
 /// Cheap entries become durable at the latest after this: DESIGN §6.1.
-pub(crate) const FLUSH_AFTER: Duration = Duration::from_millis(50);
+const FLUSH_AFTER: Duration = Duration::from_millis(50);
 /// Cheap entries become durable when there are so many bytes of them.
 const FLUSH_BYTES: usize = 1 << 20;
 /// Largest result of a run or of a step: DESIGN §6.7.

@@ -10,6 +10,7 @@ use super::{Run, Stop};
 const MAX_ENTRIES: usize = 10_000;
 /// Largest journal of one run: DESIGN §6.7.
 const MAX_JOURNAL: usize = 64 << 20;
+
 impl Run {
     /// The key of the next effect. `None`: the run must stop.
     pub(crate) fn next_key(&mut self) -> Option<Key> {
