@@ -7,13 +7,14 @@ use std::collections::VecDeque;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 use signalbox_core::journal::Outcome;
 
 use crate::protocol::{FromCell, ToCell, read_frame, write_frame};
 
-/// How much is read at once.
+/// How much is read at once, at least, when there is so much.
 const READ: usize = 64 << 10;
 /// What has been written waits for so long at most while there is other work.
 const LINGER: Duration = Duration::from_millis(1);
@@ -143,21 +144,16 @@ impl Link {
         if self.closed {
             return false;
         }
-        let before = self.inbound.len();
-        self.inbound.resize(before + READ, 0);
-        let read = rustix::net::recv(&self.socket, &mut self.inbound[before..], flags);
+        self.inbound.reserve(READ);
+        let read = rustix::net::recv(&self.socket, spare_capacity(&mut self.inbound), flags);
         let count = match read {
-            Ok((count, _)) => count,
-            Err(Errno::INTR | Errno::AGAIN) => {
-                self.inbound.truncate(before);
-                return false;
-            }
+            Ok((_, count)) => count,
+            Err(Errno::INTR | Errno::AGAIN) => return false,
             Err(_) => 0,
         };
-        self.inbound.truncate(before + count);
         self.closed = count == 0;
         self.take_frames();
-        count == READ
+        count >= READ
     }
 
     fn take_frames(&mut self) {
