@@ -18,6 +18,7 @@ pub mod hints;
 mod kind;
 mod library;
 mod location;
+mod loose;
 mod name;
 mod objects;
 mod source;

@@ -3,10 +3,9 @@
 //! Trees are parsed here and not by libgit2, which tidies modes up and looks names up by bisection:
 //! a tree that is hostile must be seen as it is.
 //!
-//! Damage is an error, with one exception in the library: up to 1.9.7 libgit2 does not return from
-//! reading a loose object whose file is cut off behind its header (libgit2 pull request 7346).
-//! Packed objects, and empty or altered files, are not concerned.
+//! Damage is an error. [`loose`] says why loose objects are read twice.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use git2::{ErrorCode, ObjectType, Odb, Oid, Repository};
@@ -14,6 +13,7 @@ use signalbox_core::source::MAX_FILES;
 
 use crate::Error;
 use crate::kind::Kind;
+use crate::loose;
 use crate::walk::{Entry, Listing, Reader};
 
 /// Largest tree object in which a name is looked up: about a million entries.
@@ -28,12 +28,14 @@ const ID: usize = 20;
 /// The objects of a repository.
 pub(crate) struct Objects<'r> {
     odb: Odb<'r>,
+    /// Where loose objects are.
+    folder: PathBuf,
 }
 
 impl<'r> Objects<'r> {
     pub(crate) fn of(repository: &'r Repository) -> Result<Self, Error> {
         let odb = repository.odb().map_err(Error::git("open the object database"))?;
-        Ok(Self { odb })
+        Ok(Self { odb, folder: repository.commondir().join("objects") })
     }
 
     /// The size and kind of an object, from its header.
@@ -58,7 +60,18 @@ impl<'r> Objects<'r> {
         if self.size_of(id, ObjectType::Tree)? > limit {
             return Ok(None);
         }
-        self.odb.read(id).map(Some).map_err(|error| corrupt(id, error.message()))
+        self.whole(id).map(Some)
+    }
+
+    /// Refuses an object whose file is damaged in a way that the library does not bear.
+    pub(crate) fn check(&self, id: Oid) -> Result<(), Error> {
+        loose::check(&self.folder, id)
+    }
+
+    /// An object with its content.
+    fn whole(&self, id: Oid) -> Result<git2::OdbObject<'_>, Error> {
+        self.check(id)?;
+        self.odb.read(id).map_err(|error| corrupt(id, error.message()))
     }
 }
 
@@ -106,7 +119,7 @@ impl Reader for Objects<'_> {
         if self.size_of(*file, ObjectType::Blob)? > limit {
             return Ok(None);
         }
-        let blob = self.odb.read(*file).map_err(|error| corrupt(*file, error.message()))?;
+        let blob = self.whole(*file)?;
         Ok((blob.len() <= limit).then(|| blob.data().into()))
     }
 }

@@ -283,7 +283,9 @@ fn find_commit<'r>(
     let missing = || Error::CommitMissing { revision: revision.clone() };
     // An id of another length is of another object format: not in this repository.
     let id = Oid::from_str(revision.as_str()).map_err(|_| missing())?;
-    match Objects::of(repository)?.header(id)? {
+    let objects = Objects::of(repository)?;
+    objects.check(id)?;
+    match objects.header(id)? {
         None => Err(missing()),
         Some((size, ObjectType::Commit)) if size > MAX_COMMIT => {
             Err(corrupt(id, "it is a commit of more than 1 MiB"))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use signalbox_core::broker::{Permit, Refusal, Rule, Target, check_chain, decide};
 use signalbox_core::catalog::RateLimit;
@@ -29,7 +29,7 @@ pub(crate) struct Broker {
 /// A call that may be made, and until when its answer is waited for.
 type Allowed = (NewCall, Option<Timestamp>);
 /// A refused call, as recorded, and what its caller gets.
-type Denied = (CallRecord, Failure);
+type Denied = Box<(CallRecord, Failure)>;
 
 /// What a run asks of the broker.
 pub(crate) struct Asked<'a> {
@@ -64,7 +64,7 @@ impl Broker {
         };
         let call = Call { live, caller, target, inputs };
         let (permit, inputs) =
-            call.check(&record).map_err(|refusal| deny(record.clone(), refusal))?;
+            call.check(&record).map_err(|refusal| deny(record.clone(), &refusal))?;
         let record = describe(record, &permit);
         if let Some((service, export)) = permit.export
             && let Some(limit) = export.rate_limit
@@ -75,12 +75,22 @@ impl Broker {
                 limit.count,
                 limit.per.as_secs()
             );
-            return Err(deny(record, Refusal { rule: Rule::RateLimit, message }));
+            return Err(deny(record, &Refusal { rule: Rule::RateLimit, message }));
         }
         let until = permit.export.and_then(|(_, export)| export.timeout);
         let until = until.filter(|_| wait).map(|timeout| now.plus(timeout));
         let call = call.accepted(id, permit, record.clone(), inputs, wait);
-        call.map(|call| (call, until)).map_err(|failure| (record, failure))
+        call.map(|call| (call, until)).map_err(|failure| Box::new((record, failure)))
+    }
+
+    /// How long a caller waits for a target at most, as it is exported now.
+    pub(crate) fn timeout_of(live: &Live, target: &str) -> Option<Duration> {
+        match target.parse() {
+            Ok(Target::Service(service, _)) => {
+                live.catalog.platform()?.exports.get(&service)?.timeout
+            }
+            Ok(Target::Flow(_)) | Err(_) => None,
+        }
     }
 
     /// Takes a place in a service's rate, if there is one.
@@ -145,9 +155,11 @@ impl<'a> Call<'a> {
         wait: bool,
     ) -> Result<NewCall, Failure> {
         let internal = |message: String| Failure::transient(Code::Internal, message);
-        let Some((spec, info)) = self.live.find(&permit.callee.workspace) else {
-            return Err(internal(format!("`{}` is not live", permit.callee.workspace)));
+        let workspace = &permit.callee.workspace;
+        let Some((_, info)) = self.live.find(workspace) else {
+            return Err(internal(format!("`{workspace}` is not live")));
         };
+        let queue_bound = self.live.grants(workspace).limits.queue;
         let mut chain = self.caller.chain.clone();
         chain.push(record.caller.clone());
         let trigger = Trigger::Call {
@@ -165,7 +177,7 @@ impl<'a> Call<'a> {
             chain,
             queued_at: record.at,
         };
-        Ok(NewCall { run, queue_bound: spec.grants.limits.queue, record, wait })
+        Ok(NewCall { run, queue_bound, record, wait })
     }
 }
 
@@ -184,12 +196,13 @@ fn describe(record: CallRecord, permit: &Permit<'_>) -> CallRecord {
     }
 }
 
-fn deny(record: CallRecord, refusal: Refusal) -> Denied {
+fn deny(record: CallRecord, refusal: &Refusal) -> Denied {
     let code = refusal.rule.code().unwrap_or(Code::Denied);
     let message = format!("call of `{}` refused: {}", record.target, refusal.message);
     let failure = match refusal.rule {
         Rule::RateLimit | Rule::QueueFull => Failure::transient(code, message),
         _ => Failure::permanent(code, message),
     };
-    (CallRecord { decision: CallDecision::Refused, rule: refusal.rule, ..record }, failure)
+    let record = CallRecord { decision: CallDecision::Refused, rule: refusal.rule, ..record };
+    Box::new((record, failure))
 }

@@ -45,6 +45,9 @@ pub(crate) struct Memory {
     /// The head that was looked at last, and a manifest on the host as it was then.
     pub(crate) seen: Option<(Revision, Option<Digest>)>,
     /// What was read and not let live, so that it is looked at again only when something changes.
+    /// Whether something was left undone that another look may do.
+    pub(crate) again: bool,
+    /// What was read and not let live, so that it is not read again for nothing.
     pub(crate) rejected: BTreeMap<WorkspaceName, Rejected>,
     /// The last recorded rejection of each workspace.
     pub(crate) recorded: BTreeMap<WorkspaceName, Recorded>,

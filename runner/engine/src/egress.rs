@@ -30,6 +30,7 @@ pub(crate) struct Egress {
 }
 
 impl Egress {
+    #[expect(clippy::disallowed_methods, reason = "the one door to the network")]
     pub(crate) fn new(own_ports: &[u16]) -> Result<Self, Error> {
         let client = Client::builder()
             .no_proxy()
@@ -95,6 +96,7 @@ fn fits(grant: &NetworkGrant, scheme: &str, host: &str, port: u16) -> bool {
 #[derive(Debug)]
 struct Checked;
 
+#[expect(clippy::disallowed_methods, reason = "the one place that resolves names")]
 impl Resolve for Checked {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {

@@ -20,6 +20,9 @@ use crate::scheduler::{NextSlot, ScheduleView};
 use crate::shared::Shared;
 use crate::{deployer, dispatcher, expiry, scheduler};
 
+/// What an orderly stop may take beyond the grace that runs have.
+const LAST: Duration = Duration::from_secs(5);
+
 /// A running engine: whoever has it decides when it stops.
 #[derive(Debug)]
 pub struct Engine {
@@ -51,7 +54,12 @@ impl Engine {
     /// the others go back to the queue, the store is closed.
     pub async fn stop(mut self) -> Result<(), Error> {
         self.handle.shared.stop();
-        while self.tasks.join_next().await.is_some() {}
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.handle.shared.grace + LAST, all).await.is_err() {
+            // A disk or a repository that does not answer: what is not recorded is done again.
+            tracing::warn!("not everything ended in time");
+            self.tasks.abort_all();
+        }
         self.handle.shared.store.close().await?;
         Ok(())
     }
@@ -174,8 +182,8 @@ impl Handle {
     }
 
     /// The next slots over all schedules, soonest first.
-    pub async fn next_slots(&self, limit: usize) -> Result<Vec<NextSlot>, Error> {
-        scheduler::next_slots(&self.shared, limit).await
+    pub fn next_slots(&self, limit: usize) -> Vec<NextSlot> {
+        scheduler::next_slots(&self.shared, limit)
     }
 
     /// Events from now on, or after the one with an id that a client saw last.

@@ -23,6 +23,7 @@ mod live;
 mod options;
 mod outcome;
 mod process;
+mod random;
 mod recorder;
 mod revisions;
 mod runs;

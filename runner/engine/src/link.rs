@@ -6,7 +6,7 @@ use std::time::Duration;
 use signalbox_core::journal::{Key, Outcome};
 use signalbox_core::{RunId, WorkspaceName};
 use signalbox_store::contract::Claim;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::revisions::Pinned;
 
@@ -42,7 +42,7 @@ pub(crate) enum Command {
     /// The answer of a call that a run of this cell may be waiting for.
     Answer { run: RunId, key: Key, outcome: Outcome },
     /// Somebody wants the end of a run.
-    Cancel { run: RunId },
+    Cancel { run: RunId, known: oneshot::Sender<()> },
     /// The claim of a run is gone: stop it, record nothing.
     Fenced { run: u32 },
     /// The engine stops: give back what has not begun, end when the rest has.
@@ -57,9 +57,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Asks for the end of a run. A driver that is gone has given its runs back.
-    pub(crate) async fn cancel(&self, run: &RunId) {
-        drop(self.commands.send(Command::Cancel { run: run.clone() }).await);
+    /// Asks for the end of a run. Answers whether the driver has it.
+    pub(crate) async fn cancel(&self, run: &RunId) -> bool {
+        let (known, answer) = oneshot::channel();
+        let command = Command::Cancel { run: run.clone(), known };
+        self.commands.send(command).await.is_ok() && answer.await.is_ok()
     }
 
     /// Hands over the answer of a call.
@@ -74,7 +76,8 @@ pub(crate) enum Message {
     /// Runs of a cell have ended, or were stopped, after so much evaluation.
     Finished { cell: CellId, workspace: WorkspaceName, runs: usize, evaluated: Duration },
     /// A cell gave runs back that it had not begun.
-    Returned { cell: CellId, workspace: WorkspaceName, assignments: Vec<Assignment> },
+    /// `runs` counts those too that ended as they came back.
+    Returned { cell: CellId, workspace: WorkspaceName, runs: usize, assignments: Vec<Assignment> },
     /// A cell takes no more work; it goes when it has done what it has.
     Retired { cell: CellId, workspace: WorkspaceName },
     /// A cell is gone. What it had and did not settle is here.

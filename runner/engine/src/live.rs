@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use signalbox_core::catalog::{Catalog, Workspace};
+use signalbox_core::catalog::{Catalog, Grants, Workspace};
 use signalbox_core::clock::Timestamp;
 use signalbox_core::diagnostic::Diagnostic;
 use signalbox_core::{DeploymentId, Revision, WorkspaceName};
@@ -17,6 +17,9 @@ pub struct Live {
     pub catalog: Catalog,
     /// How each is held.
     pub info: BTreeMap<WorkspaceName, LiveInfo>,
+    /// What each workspace is granted now: by the last root manifest that could be read, whatever
+    /// became of the workspace itself.
+    pub granted: BTreeMap<WorkspaceName, Grants>,
     /// The newest commit of the source that was looked at.
     pub head: Option<Revision>,
     /// The last outcome of every workspace that the root manifest names, live or not.
@@ -43,6 +46,12 @@ impl Live {
     /// A live workspace with how it is held.
     pub fn find(&self, name: &WorkspaceName) -> Option<(&Arc<Workspace>, &LiveInfo)> {
         Some((self.catalog.workspaces.get(name)?, self.info.get(name)?))
+    }
+
+    /// What a workspace is granted now; nothing when it is neither granted anything nor live.
+    pub fn grants(&self, name: &WorkspaceName) -> Grants {
+        let live = || self.catalog.workspaces.get(name).map(|spec| &spec.grants);
+        self.granted.get(name).or_else(live).cloned().unwrap_or_default()
     }
 
     /// Whether every workspace of the source is live at what the source wants.

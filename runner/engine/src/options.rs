@@ -78,6 +78,12 @@ impl Error {
         Self::Refused(Refused { code, message: message.into(), faults: Vec::new() })
     }
 
+    /// Whether trying again cannot help.
+    pub(crate) fn is_permanent(&self) -> bool {
+        use signalbox_store::Error as Store;
+        matches!(self, Self::Store(Store::NotFound(_) | Store::Corrupt(_)))
+    }
+
     /// The code to show for it.
     pub fn code(&self) -> Code {
         match self {

@@ -1,7 +1,7 @@
 //! Writes what a cell's runs did, in order, in batches; and tells everybody who must know.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use signalbox_core::journal::Outcome;
 use signalbox_core::run::{NewRun, State};
@@ -75,10 +75,17 @@ async fn run(
 }
 
 /// Commits, again and again until it works: what a cell did is not thrown away because a disk is
-/// full. `None` when the store is closed.
-async fn commit(shared: &Shared, writes: Vec<Write>) -> Option<Vec<Written>> {
+/// full. `None` when the store is closed, or when the engine stops and its grace is over: what is
+/// not recorded then is evaluated again after the next start.
+pub(crate) async fn commit(shared: &Shared, writes: Vec<Write>) -> Option<Vec<Written>> {
     let mut pause = RETRY.0;
+    let mut stopping: Option<Instant> = None;
     loop {
+        if shared.is_stopping()
+            && stopping.get_or_insert_with(Instant::now).elapsed() > shared.grace
+        {
+            return None;
+        }
         match shared.store.commit(writes.clone()).await {
             Ok(written) => return Some(written),
             Err(signalbox_store::Error::Closed) => return None,
@@ -136,6 +143,7 @@ async fn settled(shared: &Shared, of: &RunRef, state: State, written: Written) {
 
 /// Brings an answer to the cell that waits for it. A suspended caller finds it in its journal.
 pub(crate) async fn route(shared: &Shared, answer: Answer) {
+    shared.waits.remove(&answer.run, &answer.key);
     if answer.woken {
         return;
     }

@@ -10,10 +10,17 @@ use signalbox_core::run::{NewRun, State, Trigger};
 use signalbox_core::{DeploymentId, Digest, RunId, Value, value};
 use signalbox_store::contract::{Accept, Accepted, IdempotencyKey, RunView, Slot, Write, Written};
 
+use tokio::sync::oneshot;
+
 use crate::border::MAX_VALUE;
 use crate::events::EventKind;
 use crate::options::{Error, Refused};
+use crate::random;
 use crate::shared::Shared;
+
+/// How often, and how far apart, a run is tried to be cancelled that is between two hands.
+const CANCEL_TRIES: u32 = 500;
+const CANCEL_AGAIN: Duration = Duration::from_millis(10);
 
 /// A run that somebody asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,12 +44,7 @@ pub struct Started {
 
 /// A new run id.
 pub(crate) fn new_id(now: Timestamp) -> Result<RunId, Error> {
-    let mut random = [0; 10];
-    getrandom::fill(&mut random).map_err(|error| Error::Host {
-        what: "draw random bytes".to_owned(),
-        source: std::io::Error::other(error.to_string()),
-    })?;
-    Ok(RunId::from_parts(now.millis(), random))
+    Ok(RunId::from_parts(now.millis(), random::bytes()?))
 }
 
 impl Shared {
@@ -92,7 +94,7 @@ impl Shared {
             }
             key => key.map(|key| IdempotencyKey { key, inputs: Digest::of(&run.inputs) }),
         };
-        let queue_bound = spec.grants.limits.queue;
+        let queue_bound = live.grants(workspace).limits.queue;
         drop(live);
         self.accept(Accept { run, slot: None, idempotency, queue_bound }).await
     }
@@ -182,23 +184,15 @@ impl Shared {
     // --- ending ---
 
     pub(crate) async fn wait(&self, run: &RunId, timeout: Duration) -> Result<bool, Error> {
-        let receiver = self.wait_for_end(run);
+        let mut waiter = Waiter { shared: self, run, end: Some(self.wait_for_end(run)) };
         // Looked at after the waiter is in place: an end in between is not missed.
-        let settled = match self.store.run(run).await {
-            Ok(view) => view.summary.state.is_terminal().then_some(Ok(true)),
-            Err(error) => Some(Err(error)),
-        };
-        if let Some(answer) = settled {
-            drop(receiver);
-            self.forget_waiters(run);
-            return Ok(answer?);
+        if self.store.run(run).await?.summary.state.is_terminal() {
+            return Ok(true);
         }
+        let Some(end) = &mut waiter.end else { return Ok(false) };
         tokio::select! {
-            ended = receiver => Ok(ended.is_ok()),
-            () = tokio::time::sleep(timeout) => {
-                self.forget_waiters(run);
-                Ok(false)
-            }
+            ended = end => Ok(ended.is_ok()),
+            () = tokio::time::sleep(timeout) => Ok(false),
             () = self.stopping() => Ok(false),
         }
     }
@@ -228,14 +222,17 @@ impl Shared {
         let at = self.clock.now();
         // A run may be claimed, released or suspended between two looks: each try settles it in
         // the state that it is in then.
-        for _ in 0..100 {
+        for _ in 0..CANCEL_TRIES {
             let failure = Failure::permanent(Code::Cancelled, "the called run was cancelled");
             let write = Write::Cancel { run: run.clone(), at, answer: Outcome::Failed(failure) };
             match self.store.commit(vec![write]).await?.into_iter().next() {
-                Some(Written::Claimed) => match self.find_link(run) {
-                    Some(link) => return Ok(link.cancel(run).await),
-                    None => tokio::task::yield_now().await,
-                },
+                Some(Written::Claimed) => {
+                    // Between two hands nobody has it; soon somebody will.
+                    match self.find_link(run) {
+                        Some(link) if link.cancel(run).await => return Ok(()),
+                        Some(_) | None => tokio::time::sleep(CANCEL_AGAIN).await,
+                    }
+                }
                 Some(Written::Done(_) | Written::Answered(_)) => {
                     let kind = EventKind::Run {
                         run: run.clone(),
@@ -267,14 +264,28 @@ impl Shared {
             return Ok(self.start(request, trigger).await?.run);
         }
         let live = self.live.load();
-        let Some((spec, _)) = live.find(&flow.workspace) else {
+        if live.find(&flow.workspace).is_none() {
             let message = format!("workspace `{}` is not live", flow.workspace);
             return Err(Error::refused(Code::UnknownWorkspace, message));
-        };
-        let queue_bound = spec.grants.limits.queue;
+        }
+        let queue_bound = live.grants(&flow.workspace).limits.queue;
         drop(live);
         let run = self.new_run(flow, view.summary.deployment, trigger, &inputs)?;
         let accept = Accept { run, slot: None, idempotency: None, queue_bound };
         Ok(self.accept(accept).await?.run)
+    }
+}
+
+/// Somebody who waits for the end of a run, and may leave at any time.
+struct Waiter<'a> {
+    shared: &'a Shared,
+    run: &'a RunId,
+    end: Option<oneshot::Receiver<()>>,
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.end = None;
+        self.shared.forget_waiters(self.run);
     }
 }

@@ -23,9 +23,9 @@ use crate::options::Error;
 use crate::shared::Shared;
 
 /// Slots that are late by at most this all fire.
-const LATE: Duration = Duration::from_secs(60);
+const LATE: Duration = Duration::from_mins(1);
 /// Of older slots the latest fires when it is not older than this.
-const MISSED: Duration = Duration::from_secs(3600);
+const MISSED: Duration = Duration::from_hours(1);
 /// Most slots of one schedule that one turn fires: an every-second schedule after a minute.
 const BURST: usize = 61;
 /// After a failure of the store, so long before the next try.
@@ -44,8 +44,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             && let Err(error) = timer.adopt(&shared, live).await
         {
             tracing::error!(%error, "cannot read the slots of schedules");
-            tokio::time::sleep(AGAIN).await;
-            continue;
+            tokio::select! {
+                () = tokio::time::sleep(AGAIN) => continue,
+                () = shared.stopping() => return,
+            }
         }
         if let Err(error) = timer.fire(&shared).await {
             tracing::error!(%error, "cannot fire schedules; trying again");
@@ -127,7 +129,12 @@ impl Timer {
             let Some(entry) = self.entries.get(&key) else { continue };
             let slots = owed(&entry.table, entry.last, now);
             for slot in &slots {
-                batch.extend(accept(shared, &live, &key, *slot)?);
+                match accept(shared, &live, &key, *slot) {
+                    Ok(made) => batch.extend(made),
+                    Err(Error::Stopping) => return Ok(()),
+                    // That schedule's own affair: the others go on.
+                    Err(error) => tracing::error!(?key, %error, "a slot cannot be fired"),
+                }
             }
             moved.push((key, slots.last().copied().unwrap_or(now)));
         }
@@ -187,7 +194,7 @@ fn accept(
     let name = FlowRef { workspace: key.workspace.clone(), flow: key.flow.clone() };
     let run = shared.new_run(name, info.deployment, trigger, &inputs)?;
     let slot = Slot { schedule: key.clone(), at: slot };
-    Ok(Some((run, slot, spec.grants.limits.queue)))
+    Ok(Some((run, slot, live.grants(&key.workspace).limits.queue)))
 }
 
 fn schedules(live: &Live) -> impl Iterator<Item = (FlowRef, &Schedule)> {
@@ -258,7 +265,7 @@ pub(crate) async fn list(shared: &Shared) -> Result<Vec<ScheduleView>, Error> {
 }
 
 /// The next slots over all schedules, soonest first.
-pub(crate) async fn next_slots(shared: &Shared, limit: usize) -> Result<Vec<NextSlot>, Error> {
+pub(crate) fn next_slots(shared: &Shared, limit: usize) -> Vec<NextSlot> {
     let live = shared.live.load_full();
     let now = shared.clock.now();
     let tables: Vec<_> = schedules(&live)
@@ -276,7 +283,7 @@ pub(crate) async fn next_slots(shared: &Shared, limit: usize) -> Result<Vec<Next
         slots.push(NextSlot { at, flow: flow.clone(), schedule: schedule.clone() });
         heap.extend(table.next_after(at).map(|next| Reverse((next, index))));
     }
-    Ok(slots)
+    slots
 }
 
 #[cfg(test)]

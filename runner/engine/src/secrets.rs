@@ -17,6 +17,7 @@ use signalbox_store::Store;
 use zeroize::Zeroizing;
 
 use crate::options::Error;
+use crate::random;
 
 /// Length of an `XChaCha20` nonce.
 const NONCE: usize = 24;
@@ -65,17 +66,15 @@ impl Secrets {
             let message = "the value of a secret has 1 byte to 64 KiB";
             return Err(Error::refused(Code::BadRequest, message));
         }
-        let mut nonce = [0; NONCE];
-        let host = |what: &str, reason: String| Error::Host {
-            what: what.to_owned(),
-            source: std::io::Error::other(reason),
-        };
-        getrandom::fill(&mut nonce).map_err(|e| host("draw random bytes", e.to_string()))?;
+        let nonce = random::bytes::<NONCE>()?;
         let place = place(workspace, name);
         let sealed = self
             .cipher()
             .encrypt(&XNonce::from(nonce), Payload { msg: value, aad: &place })
-            .map_err(|e| host("seal a secret", e.to_string()))?;
+            .map_err(|error| Error::Host {
+                what: "seal a secret".to_owned(),
+                source: std::io::Error::other(error.to_string()),
+            })?;
         let mut stored = nonce.to_vec();
         stored.extend_from_slice(&sealed);
         Ok(self.store.set_secret(workspace, name, stored, self.clock.now()).await?)
@@ -151,9 +150,7 @@ fn read_or_make_key(path: &Path) -> std::io::Result<Zeroizing<[u8; 32]>> {
             Ok(Zeroizing::new(key))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let mut key = Zeroizing::new([0; 32]);
-            getrandom::fill(key.as_mut_slice())
-                .map_err(|error| std::io::Error::other(error.to_string()))?;
+            let key = Zeroizing::new(random::bytes::<32>().map_err(std::io::Error::other)?);
             // Renamed into place whole: a key that was half written would lock every secret out.
             let fresh = path.with_extension("new");
             let mut file = std::fs::OpenOptions::new()

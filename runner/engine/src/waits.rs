@@ -1,7 +1,6 @@
 //! Calls whose answer is waited for only so long.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use signalbox_core::RunId;
@@ -12,19 +11,40 @@ use tokio::sync::Notify;
 /// The waits that end by themselves.
 #[derive(Debug, Default)]
 pub(crate) struct Waits {
-    heap: Mutex<BinaryHeap<Reverse<(Timestamp, RunId, Key)>>>,
+    inner: Mutex<Inner>,
     sooner: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    by_end: BTreeSet<(Timestamp, RunId, Key)>,
+    ends: HashMap<(RunId, Key), Timestamp>,
 }
 
 impl Waits {
     /// Remembers that a call is answered by then, or by this.
     pub(crate) fn add(&self, until: Timestamp, run: RunId, key: Key) {
-        let mut heap = self.heap.lock().unwrap_or_else(PoisonError::into_inner);
-        let sooner = heap.peek().is_none_or(|Reverse((first, ..))| until < *first);
-        heap.push(Reverse((until, run, key)));
-        drop(heap);
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let sooner = inner.by_end.first().is_none_or(|(first, ..)| until < *first);
+        if let Some(before) = inner.ends.insert((run.clone(), key.clone()), until) {
+            inner.by_end.remove(&(before, run.clone(), key.clone()));
+        }
+        inner.by_end.insert((until, run, key));
+        drop(inner);
         if sooner {
             self.sooner.notify_one();
+        }
+    }
+
+    /// Forgets a wait: its call was answered.
+    pub(crate) fn remove(&self, run: &RunId, key: &Key) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.ends.is_empty() {
+            return;
+        }
+        let call = (run.clone(), key.clone());
+        if let Some(until) = inner.ends.remove(&call) {
+            inner.by_end.remove(&(until, call.0, call.1));
         }
     }
 
@@ -35,16 +55,18 @@ impl Waits {
 
     /// When the next wait ends.
     pub(crate) fn next(&self) -> Option<Timestamp> {
-        let heap = self.heap.lock().unwrap_or_else(PoisonError::into_inner);
-        heap.peek().map(|Reverse((until, ..))| *until)
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.by_end.first().map(|(until, ..)| *until)
     }
 
     /// Takes out what has ended by now.
     pub(crate) fn take_due(&self, now: Timestamp) -> Vec<(RunId, Key)> {
-        let mut heap = self.heap.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let mut due = Vec::new();
-        while heap.peek().is_some_and(|Reverse((until, ..))| *until <= now) {
-            due.extend(heap.pop().map(|Reverse((_, run, key))| (run, key)));
+        while inner.by_end.first().is_some_and(|(until, ..)| *until <= now) {
+            let Some((_, run, key)) = inner.by_end.pop_first() else { break };
+            inner.ends.remove(&(run.clone(), key.clone()));
+            due.push((run, key));
         }
         due
     }

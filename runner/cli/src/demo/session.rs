@@ -76,7 +76,7 @@ impl Session<'_> {
         if once {
             return Ok(Exit::done_if(held));
         }
-        let slots = self.handle.next_slots(NEXT).await?;
+        let slots = self.handle.next_slots(NEXT);
         data(&narrate::next(&slots, self.handle.now()))?;
         let program = std::env::args().next().unwrap_or_else(|| "signalbox".to_owned());
         data(&narrate::to_try(&program, self.address, self.repository))?;

@@ -1,11 +1,12 @@
 //! One run that a cell has.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::{Chunk, Entry, Key, Outcome};
+use signalbox_core::run::StepRecord;
 use signalbox_core::{Digest, RunId};
 
 use crate::link::{Assignment, Ticket};
@@ -80,10 +81,13 @@ pub(super) struct Active {
     /// Entries that are not on their way to the store yet, and since when.
     buffer: Chunk,
     buffered: Option<Instant>,
-    /// Calls whose answer the journal did not have when the run was started.
-    pub(super) asked: HashSet<Key>,
+    /// Calls whose answer the journal did not have when the run was started, and when they were
+    /// made.
+    pub(super) asked: HashMap<Key, Timestamp>,
     entries: usize,
     bytes: usize,
+    /// Whether something was sent to the store that nobody waits for.
+    pub(super) unconfirmed: bool,
     /// Whether the cell spoke of it: it is sure that it is the one that is evaluated.
     pub(super) seen: bool,
     /// Whether somebody asked for its end before it began.
@@ -106,7 +110,11 @@ impl Active {
         Self {
             of: Arc::new(of),
             number: assignment.claim.next_chunk,
-            asked: journal.iter().filter(pending).map(|entry| entry.key.clone()).collect(),
+            asked: journal
+                .iter()
+                .filter(pending)
+                .map(|entry| (entry.key.clone(), entry.at))
+                .collect(),
             entries: journal.len(),
             bytes: journal.iter().map(size).sum(),
             assignment,
@@ -114,6 +122,7 @@ impl Active {
             began: None,
             buffer: Chunk::default(),
             buffered: None,
+            unconfirmed: false,
             seen: false,
             cancelled: false,
             suspend: None,
@@ -164,7 +173,9 @@ impl Active {
         if !chunk.is_empty() {
             self.entries += chunk.entries.len();
             self.bytes += chunk.entries.iter().map(size).sum::<usize>();
-            self.bytes += chunk.logs.iter().map(|line| line.message.len()).sum::<usize>();
+            self.bytes +=
+                chunk.logs.iter().map(|l| l.message.len() + l.step.len() + 64).sum::<usize>();
+            self.bytes += chunk.steps.iter().map(step_size).sum::<usize>();
             self.buffer.extend(chunk);
             self.buffered.get_or_insert_with(Instant::now);
         }
@@ -214,5 +225,10 @@ pub(super) fn size(entry: &Entry) -> usize {
         Outcome::Done(bytes) => bytes.len(),
         Outcome::Failed(failure) => failure.message.len(),
     };
-    outcome + entry.key.scope.len() + 64
+    outcome + entry.key.scope.len() + entry.kind.len() + 64
+}
+
+/// What the record of a step counts towards it.
+fn step_size(step: &StepRecord) -> usize {
+    step.id.len() + step.error.as_ref().map_or(0, String::len) + 64
 }

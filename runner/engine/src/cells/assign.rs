@@ -11,6 +11,7 @@ use super::active::{Active, size};
 use super::driver::Driver;
 use crate::link::{Assignment, Link};
 use crate::options::Error;
+use crate::random;
 
 /// Most bytes of journal in one frame, well below the largest frame.
 const JOURNAL_FRAME: usize = 1 << 20;
@@ -36,11 +37,16 @@ impl Driver {
             }
             Err(error) => {
                 tracing::error!(run = %assignment.claim.run.id, %error, "cannot prepare a run");
-                let error =
-                    RunError::plain(Code::Internal, format!("cannot prepare the run: {error}"));
                 self.runs.insert(number, Active::new(assignment, &[]));
                 self.order.push_back(number);
-                self.give_up(number, Ending::Failed(Reason::ScriptError, error)).await;
+                if error.is_permanent() {
+                    let message = format!("cannot prepare the run: {error}");
+                    let error = RunError::plain(Code::Internal, message);
+                    self.give_up(number, Ending::Failed(Reason::ScriptError, error)).await;
+                } else {
+                    self.release(number, false).await;
+                    self.retire().await;
+                }
             }
         }
     }
@@ -59,18 +65,14 @@ impl Driver {
         };
         let entries = u32::try_from(journal.len()).unwrap_or(u32::MAX);
         frames.extend(in_frames(number, &journal));
-        let mut seed = [0; 8];
-        getrandom::fill(&mut seed).map_err(|error| Error::Host {
-            what: "draw random bytes".to_owned(),
-            source: std::io::Error::other(error.to_string()),
-        })?;
+        let seed = u64::from_le_bytes(random::bytes()?);
         frames.push(ToCell::Start(Box::new(Start {
             run: number,
             program,
             inputs: claim.run.inputs.clone(),
             about: about(assignment),
             marker_key: self.shared.secrets.marker_key(&claim.run.id),
-            seed: u64::from_le_bytes(seed),
+            seed,
             journal: entries,
         })));
         Ok((frames, journal))

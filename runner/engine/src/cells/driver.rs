@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use signalbox_cell::protocol::{FromCell, ToCell};
 use signalbox_core::{RunId, WorkspaceName};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::active::{Active, KILL_AFTER, Phase, Stop};
@@ -169,9 +169,12 @@ impl Driver {
             return self.idle + IDLE;
         };
         let Some((began, _)) = head.began else { return self.idle + READY_WITHIN };
+        if let Phase::Stopping { .. } = head.phase {
+            return head.wake_at().unwrap_or(began);
+        }
         let recall = (self.order.len() > 1 && !self.recalled).then(|| began + RECALL_AFTER);
         let grace = self.stopping.map(|since| since + self.shared.grace);
-        let far = began + Duration::from_secs(3600);
+        let far = began + Duration::from_hours(1);
         head.wake_at().into_iter().chain(recall).chain(grace).min().unwrap_or(far)
     }
 
@@ -226,7 +229,7 @@ impl Driver {
                 self.outcome(ticket, outcome, recorded).await;
             }
             Command::Answer { run, key, outcome } => self.answer(&run, &key, outcome),
-            Command::Cancel { run } => self.cancel(&run),
+            Command::Cancel { run, known } => self.cancel(&run, known),
             Command::Fenced { run } => self.fenced(run),
             Command::Stop => {
                 self.stopping = Some(Instant::now());
@@ -236,11 +239,13 @@ impl Driver {
         Ok(())
     }
 
-    fn cancel(&mut self, run: &RunId) {
+    fn cancel(&mut self, run: &RunId, known: oneshot::Sender<()>) {
         let first = self.order.front().copied();
         let found = self.runs.iter_mut().find(|(_, active)| active.id() == run);
         let Some((number, active)) = found else { return };
         let number = *number;
+        // Whoever asked may have gone; the run is cancelled all the same.
+        known.send(()).ok();
         if first == Some(number) {
             self.stop(number, Stop::Cancel);
         } else {

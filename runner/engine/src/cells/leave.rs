@@ -19,7 +19,12 @@ impl Driver {
         if let Exit::Hostile(fault) = &exit {
             tracing::warn!(workspace = %self.workspace, fault, "a cell broke the protocol and is killed");
         }
+        // A cell that dies before it takes work is not started again at once.
+        let failed = self.isolation.is_none() && !matches!(exit, Exit::Done);
         let ended = self.process.reap().await;
+        if failed {
+            tracing::error!(workspace = %self.workspace, ?ended, "a cell ended before it was ready");
+        }
         let mut back = self.settle(&ended).await;
         let Self { shared, id, workspace, inbox, jobs, recorder, .. } = self;
         back.extend(leftover(inbox).await);
@@ -28,7 +33,7 @@ impl Driver {
         if let Err(error) = recorder.await {
             tracing::error!(%error, "the recorder of a cell failed");
         }
-        let gone = Message::Gone { cell: id, workspace, leftover: back, failed: false };
+        let gone = Message::Gone { cell: id, workspace, leftover: back, failed };
         drop(shared.dispatcher.send(gone).await);
     }
 

@@ -71,7 +71,10 @@ impl Driver {
     pub(super) async fn append(&mut self, number: u32, then: Then) -> bool {
         let now = self.shared.clock.now();
         let Some(active) = self.runs.get_mut(&number) else { return false };
-        let Some((chunk_number, chunk)) = active.take(false) else { return false };
+        // What was sent to the store just now is not durable yet: an effect waits for it too.
+        let behind = active.unconfirmed && matches!(then, Then::Durable(_));
+        let Some((chunk_number, chunk)) = active.take(behind) else { return false };
+        active.unconfirmed = matches!(then, Then::Nothing);
         let write = Write::Append {
             run: active.id().clone(),
             epoch: active.epoch(),
@@ -117,6 +120,11 @@ impl Driver {
     /// later is ignored; a cell with such a run is not used for more.
     pub(super) async fn give_up(&mut self, number: u32, ending: Ending) {
         self.end(number, Chunk::default(), ending).await;
+        self.retire().await;
+    }
+
+    /// Takes no more work; what there is, is done.
+    pub(super) async fn retire(&mut self) {
         self.retired = true;
         let retired = Message::Retired { cell: self.id, workspace: self.workspace.clone() };
         drop(self.shared.dispatcher.send(retired).await);
@@ -151,6 +159,7 @@ impl Driver {
     /// Gives runs back to the dispatcher that the cell has not begun.
     pub(super) async fn returned(&mut self, numbers: Vec<u32>) {
         let mut assignments = Vec::new();
+        let runs = numbers.iter().filter(|number| self.runs.contains_key(number)).count();
         for number in numbers {
             let Some(active) = self.runs.get(&number) else { continue };
             if let Phase::Stopping { why, .. } = active.phase {
@@ -163,7 +172,12 @@ impl Driver {
         }
         self.recalled = false;
         let (cell, workspace) = (self.id, self.workspace.clone());
-        drop(self.shared.dispatcher.send(Message::Returned { cell, workspace, assignments }).await);
+        drop(
+            self.shared
+                .dispatcher
+                .send(Message::Returned { cell, workspace, runs, assignments })
+                .await,
+        );
     }
 }
 

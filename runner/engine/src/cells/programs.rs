@@ -40,7 +40,7 @@ impl Programs {
         let texts = pinned.sources(store).await?;
         let mut frames = Vec::new();
         for path in &flow.plan.sources {
-            if self.sources.insert((pinned.deployment, path.clone())) {
+            if !self.sources.contains(&(pinned.deployment, path.clone())) {
                 let text = texts.get(path).ok_or_else(missing)?.to_string();
                 frames.push(ToCell::Source { tree: pinned.deployment.0, path: path.clone(), text });
             }
@@ -49,6 +49,8 @@ impl Programs {
             .map_err(|error| signalbox_store::Error::Corrupt(error.to_string()))?;
         self.next += 1;
         frames.push(program(self.next, pinned.deployment, &pinned.spec, flow.file.clone(), plan));
+        let sent = flow.plan.sources.iter().map(|path| (pinned.deployment, path.clone()));
+        self.sources.extend(sent);
         self.known.insert(key, self.next);
         Ok((self.next, frames))
     }

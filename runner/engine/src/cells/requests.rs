@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use signalbox_cell::protocol::{Effect, End, FromCell, Request, ToCell};
 use signalbox_core::catalog::ConnectorKind;
+use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::{Chunk, Entry, Failure, Key, Level, LogLine, Outcome};
 use signalbox_core::run::{Ending, Reason, RunError};
@@ -14,7 +15,7 @@ use signalbox_store::contract::{Internal, InternalEffect, StateChange, Write};
 use super::active::{Pending, Phase, Stop};
 use super::driver::Driver;
 use crate::border::{MAX_VALUE, check_state_name, check_value};
-use crate::broker::Asked;
+use crate::broker::{Asked, Broker};
 use crate::effects::{self, Context};
 use crate::link::{Command, Ticket};
 use crate::recorder::{Job, Then};
@@ -27,6 +28,13 @@ impl Driver {
     /// What is wrong with a frame that no cell sends at this point: the cell must go.
     pub(super) async fn take_frame(&mut self, frame: FromCell) -> Result<(), String> {
         match frame {
+            // A level that is claimed later is no level that was reached.
+            FromCell::Ready { .. } if self.isolation.is_some() => {
+                Err("it says twice that it is ready".to_owned())
+            }
+            _ if self.isolation.is_none() && !matches!(frame, FromCell::Ready { .. }) => {
+                Err("it speaks before it is ready".to_owned())
+            }
             FromCell::Ready { isolation } => {
                 self.isolation = Some(isolation.min(3));
                 self.shared.set_isolation(isolation.min(3));
@@ -40,6 +48,9 @@ impl Driver {
             FromCell::Flush { run, chunk } => {
                 let head = self.head(run)?;
                 head.seen = true;
+                if let Phase::Stopping { .. } = head.phase {
+                    return Ok(());
+                }
                 let within = head.buffer(chunk);
                 self.flush(run).await;
                 if !within {
@@ -141,22 +152,26 @@ impl Driver {
             }
             Phase::Sent | Phase::Evaluating => {}
         }
-        // A call that was made before lacks its answer only.
-        let again = head.asked.remove(&key) && matches!(request, Request::Call { wait: true, .. });
+        let asked = head.asked.remove(&key);
         let within = head.buffer(chunk);
         head.phase = Phase::InEffect(Pending {
             ticket,
             key,
             kind: request.kind(),
             fingerprint,
-            waiting: again.then(Instant::now),
+            waiting: None,
             until: None,
             request: None,
         });
-        if !within {
-            self.stop(run, Stop::JournalFull);
-        } else if !again {
-            self.perform(ticket, request).await;
+        match (asked, &request) {
+            _ if !within => self.stop(run, Stop::JournalFull),
+            // A call that was made before lacks its answer only.
+            (Some(at), Request::Call { target, wait: true, .. }) => {
+                let live = self.shared.live.load_full();
+                let timeout = Broker::timeout_of(&live, target);
+                self.wait(ticket, timeout.map(|timeout| at.plus(timeout)));
+            }
+            _ => self.perform(ticket, request).await,
         }
         Ok(())
     }
@@ -282,7 +297,8 @@ impl Driver {
                 }
                 self.internal(ticket, InternalEffect::Call(Box::new(call))).await;
             }
-            Err((record, failure)) => {
+            Err(denied) => {
+                let (record, failure) = *denied;
                 self.internal(ticket, InternalEffect::Refused(Box::new(record), failure)).await;
             }
         }
@@ -317,6 +333,7 @@ impl Driver {
         let at = self.shared.clock.now();
         let Some(active) = self.runs.get_mut(&ticket.run) else { return };
         let Some(pending) = active.pending(ticket) else { return };
+        let until = pending.until;
         if !recorded {
             let outside = matches!(pending.kind, "http" | "connector");
             let entry = Entry {
@@ -336,19 +353,20 @@ impl Driver {
             }
         }
         if outcome == Outcome::Pending {
-            self.wait(ticket);
+            self.wait(ticket, until);
         } else {
             self.answer_cell(ticket.run, outcome);
         }
     }
 
-    /// The run waits for the run that it called.
-    fn wait(&mut self, ticket: Ticket) {
+    /// The run waits for the run that it called, until then at most.
+    fn wait(&mut self, ticket: Ticket, until: Option<Timestamp>) {
         let Some(active) = self.runs.get_mut(&ticket.run) else { return };
         let run = active.id().clone();
         let Some(pending) = active.pending(ticket) else { return };
         pending.waiting = Some(Instant::now());
-        if let Some(until) = pending.until {
+        pending.until = until;
+        if let Some(until) = until {
             self.shared.waits.add(until, run, pending.key.clone());
         }
     }

@@ -19,18 +19,23 @@ use signalbox_workspaces::root::{Root, RootEntry};
 
 use super::candidate;
 use super::service::swap;
-use super::tree::{Tree, blocking};
+use super::tree::{Tree, blocking, read_manifest};
 use crate::desk::{Fresh, Memory, Recorded, Rejected};
 use crate::live::{Live, LiveInfo};
 use crate::options::Error;
 use crate::outcome::{self, Outcome, SyncReport, since_ms};
 use crate::shared::Shared;
 
+/// The setting that keeps what the last root manifest granted.
+pub(super) const GRANTED: &str = "granted";
 /// Workspaces that are read and checked side by side.
 const SIDE_BY_SIDE: usize = 4;
 
 /// Whether the source is not what was looked at last. Asks git, never the store.
 pub(super) async fn is_news(shared: &Shared, memory: &Memory) -> bool {
+    if memory.again {
+        return true;
+    }
     let Some((seen, manifest)) = &memory.seen else { return true };
     let source = Arc::clone(&shared.source);
     match blocking(move || source.head()).await {
@@ -41,7 +46,7 @@ pub(super) async fn is_news(shared: &Shared, memory: &Memory) -> bool {
 
 fn manifest_digest(shared: &Shared) -> Option<Digest> {
     let path = shared.manifest.as_ref()?;
-    Some(std::fs::read(path).map_or(Digest([0; 32]), |content| Digest::of(&content)))
+    Some(read_manifest(path).map_or(Digest([0; 32]), |content| Digest::of(&content)))
 }
 
 /// What a look works with.
@@ -113,6 +118,7 @@ async fn look_at_head(
             return Ok(Err((commit.revision, faults)));
         }
     };
+    grant(shared, &root).await?;
     let look = Look {
         shared,
         hint,
@@ -122,10 +128,27 @@ async fn look_at_head(
         started_at,
         live: shared.live.load_full(),
     };
+    memory.again = false;
     let report = look.run(memory, &root).await?;
     // Only now: a look that failed in the middle is made again.
     memory.seen = seen;
     Ok(Ok(report))
+}
+
+/// Grants are those of the root manifest, whatever becomes of the workspaces: one that is withdrawn
+/// is gone although a revision is refused, pinned or rolled back. Kept for the next start.
+async fn grant(shared: &Shared, root: &Root) -> Result<(), Error> {
+    let granted: BTreeMap<_, _> =
+        root.workspaces.values().map(|entry| (entry.name.clone(), entry.grants.clone())).collect();
+    let mut live = Live::clone(&shared.live.load());
+    if live.granted == granted {
+        return Ok(());
+    }
+    let text = serde_json::to_string(&granted)
+        .map_err(|error| signalbox_store::Error::Corrupt(error.to_string()))?;
+    live.granted = granted;
+    swap(shared, live, &BTreeMap::new());
+    Ok(shared.store.set_setting(GRANTED, &text).await?)
 }
 
 /// What is known of a workspace before the contract is checked.
@@ -148,6 +171,7 @@ impl Look<'_> {
             let entry_tree = found.tree;
             let Found::Changed(identity, fresh) = found.state else {
                 memory.rejected.remove(&name);
+                memory.recorded.remove(&name);
                 outcomes.insert(name.clone(), self.unchanged(&name, entry_tree, ended_at));
                 continue;
             };
@@ -161,7 +185,7 @@ impl Look<'_> {
             match (faults, memory.recorded.get(&name).filter(same)) {
                 (Some(_), Some(known)) => {
                     outcomes.insert(name.clone(), known.outcome.clone());
-                    memory.rejected.insert(name, Rejected { identity, fresh });
+                    remember(memory, name, identity, fresh);
                 }
                 (Some(faults), _) => {
                     let new = self.record(&name, entry_tree, identity, contracts, ended_at);
@@ -170,10 +194,11 @@ impl Look<'_> {
                         diagnostics: faults,
                         ..new
                     });
-                    memory.rejected.insert(name, Rejected { identity, fresh });
+                    remember(memory, name, identity, fresh);
                 }
                 (None, _) => {
                     memory.rejected.remove(&name);
+                    memory.recorded.remove(&name);
                     let Ok(fresh) = fresh else { continue };
                     let new = self.record(&name, entry_tree, identity, contracts, ended_at);
                     batch.push(self.accepted(new, &fresh, &verdict, &mut blobs));
@@ -181,7 +206,8 @@ impl Look<'_> {
             }
         }
         let removed = self.vanished(root);
-        self.commit(memory, batch, blobs.into_values().collect(), outcomes, removed).await
+        let changes = Changes { deployments: batch, blobs: blobs.into_values().collect(), removed };
+        self.commit(memory, changes, outcomes).await
     }
 
     /// Reads every workspace whose identity is not that of what is live.
@@ -349,17 +375,18 @@ impl Look<'_> {
     async fn commit(
         &self,
         memory: &mut Memory,
-        batch: Vec<NewDeployment>,
-        blobs: Vec<Blob>,
+        Changes { deployments, blobs, removed }: Changes,
         mut outcomes: BTreeMap<WorkspaceName, Outcome>,
-        removed: Vec<WorkspaceName>,
     ) -> Result<SyncReport, Error> {
         let store = &self.shared.store;
-        let ids =
-            if batch.is_empty() { Vec::new() } else { store.deploy(batch.clone(), blobs).await? };
+        let ids = if deployments.is_empty() {
+            Vec::new()
+        } else {
+            store.deploy(deployments.clone(), blobs).await?
+        };
         let mut live = Live::clone(&self.live);
         let mut changed = BTreeMap::new();
-        for (id, new) in ids.into_iter().zip(batch) {
+        for (id, new) in ids.into_iter().zip(deployments) {
             let name = new.workspace.clone();
             let outcome =
                 outcome::of(&signalbox_store::contract::Deployment { id, new: new.clone() });
@@ -375,7 +402,12 @@ impl Look<'_> {
             outcomes.insert(name, outcome);
         }
         for name in removed {
-            store.retire(&name).await?;
+            if let Err(error) = store.retire(&name).await {
+                // What is deployed is live all the same; this is looked at again.
+                tracing::error!(workspace = %name, %error, "cannot retire a workspace");
+                memory.again = true;
+                continue;
+            }
             live.info.remove(&name);
             live.catalog.workspaces.remove(&name);
             tracing::info!(workspace = %name, "no longer in the source: retired");
@@ -407,10 +439,31 @@ impl Look<'_> {
     }
 }
 
+/// What a look brings about.
+struct Changes {
+    deployments: Vec<NewDeployment>,
+    blobs: Vec<Blob>,
+    removed: Vec<WorkspaceName>,
+}
+
 /// A workspace with the id of its tree.
 struct FoundAt {
     tree: String,
     state: Found,
+}
+
+/// Keeps what was read and not let live. A check that was lost may have been lost to a busy
+/// machine: it is made again.
+fn remember(
+    memory: &mut Memory,
+    name: WorkspaceName,
+    identity: Digest,
+    fresh: Result<Fresh, Vec<Diagnostic>>,
+) {
+    let lost = |faults: &Vec<Diagnostic>| faults.iter().any(|f| f.code == Code::CheckLost);
+    if !fresh.as_ref().err().is_some_and(lost) {
+        memory.rejected.insert(name, Rejected { identity, fresh });
+    }
 }
 
 /// What the contract check found, with places and source lines from the workspace's files.

@@ -41,6 +41,10 @@ pub(crate) async fn load(store: &dyn Store) -> Result<(Live, Memory), Error> {
         live.info.insert(name.clone(), info);
         live.catalog.workspaces.insert(name, found.spec);
     }
+    if let Some(granted) = store.setting(look::GRANTED).await? {
+        live.granted = serde_json::from_str(&granted)
+            .map_err(|error| signalbox_store::Error::Corrupt(error.to_string()))?;
+    }
     Ok((live, memory))
 }
 

@@ -1,12 +1,13 @@
 //! The tree that is looked at: a commit, or a working folder.
 
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
 use signalbox_core::Revision;
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Diagnostic, Place};
-use signalbox_core::source::Folder;
+use signalbox_core::source::{Folder, MAX_MANIFEST};
 use signalbox_sync::{FileAt, Source, Subtree, WorkingFolder};
 use signalbox_workspaces::root::{ROOT_FILE, Root, parse_root};
 
@@ -39,7 +40,7 @@ impl Tree {
     pub(super) async fn root(&self, manifest: Option<&Path>) -> Result<RootResult, Error> {
         let (file, found) = match manifest {
             Some(path) => {
-                let content = std::fs::read(path).map_err(|source| Error::Host {
+                let content = read_manifest(path).map_err(|source| Error::Host {
                     what: format!("read the manifest {}", path.display()),
                     source,
                 })?;
@@ -101,6 +102,20 @@ impl Tree {
             Self::Folder(folder) => blocking(move || folder.folder(&path)).await,
         }
     }
+}
+
+/// A manifest on the host: a plain file within the bound of any manifest.
+pub(super) fn read_manifest(path: &Path) -> io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a plain file"));
+    }
+    let mut content = Vec::new();
+    let most = MAX_MANIFEST as u64 + 1;
+    std::fs::File::open(path)?.take(most).read_to_end(&mut content)?;
+    if content.len() > MAX_MANIFEST {
+        return Err(io::Error::other("it has more than 1 MiB"));
+    }
+    Ok(content)
 }
 
 /// Reads on a thread that may block.

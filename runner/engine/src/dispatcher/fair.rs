@@ -12,11 +12,16 @@ pub(super) struct Demand {
     pub(super) wants: usize,
 }
 
-/// How many cells each workspace may start now. One at a time goes to whoever has the fewest, so
+/// How many cells each workspace may start now. Whoever has none gets its first one even when all
+/// places are taken: nobody waits for the end of another's longest run. One at a time goes to whoever has the fewest, so
 /// that the last places are never taken by whoever asked first or loudest.
 pub(super) fn share(demands: &[Demand]) -> Vec<usize> {
     let mut grown = vec![0; demands.len()];
+    for (at, demand) in demands.iter().enumerate() {
+        grown[at] = usize::from(demand.cells == 0 && demand.wants > 0);
+    }
     let mut free = MAX_CELLS.saturating_sub(demands.iter().map(|demand| demand.cells).sum());
+    free = free.saturating_sub(grown.iter().sum());
     while free > 0 {
         let hungry = (0..demands.len()).filter(|at| grown[*at] < demands[*at].wants);
         let Some(next) = hungry.min_by_key(|at| demands[*at].cells + grown[*at]) else { break };
@@ -38,5 +43,7 @@ mod tests {
         assert_eq!(share(&[Demand { cells: 0, wants: 100 }, modest]), [61, 3]);
         assert_eq!(share(&[]), Vec::<usize>::new());
         assert_eq!(share(&[Demand { cells: MAX_CELLS, wants: 1 }]), [0]);
+        let full = Demand { cells: MAX_CELLS, wants: 9 };
+        assert_eq!(share(&[full, modest]), [0, 1], "everybody gets a first cell");
     }
 }

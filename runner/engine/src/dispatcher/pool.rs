@@ -35,6 +35,8 @@ pub(super) struct Pool {
 struct Cell {
     link: Link,
     assigned: usize,
+    /// It is being emptied for a run that must be alone.
+    draining: bool,
     /// It has a run that must be alone, or one that takes long: nothing is put behind it.
     closed: bool,
     retired: bool,
@@ -80,22 +82,29 @@ impl Pool {
     }
 
     pub(super) fn grow(&mut self, link: Link) {
-        let cell = Cell { assigned: 0, closed: false, retired: false, link };
+        let cell = Cell { assigned: 0, draining: false, closed: false, retired: false, link };
         self.cells.insert(cell.link.cell, cell);
     }
 
     /// Gives a run to the cell with the most room; keeps it when there is none.
     pub(super) fn place(&mut self, assignment: Assignment) {
         let depth = self.depth();
-        let fits = |cell: &&mut Cell| match assignment.suspect {
-            true => cell.assigned == 0 && cell.room(depth) > 0,
-            false => cell.room(depth) > 0,
+        let fits = |cell: &&mut Cell| {
+            if assignment.suspect {
+                cell.assigned == 0 && !cell.retired
+            } else {
+                cell.room(depth) > 0
+            }
         };
         let Some(cell) = self.cells.values_mut().filter(fits).min_by_key(|cell| cell.assigned)
         else {
+            if assignment.suspect {
+                self.drain_one();
+            }
             self.returned.push_back(assignment);
             return;
         };
+        cell.draining = false;
         cell.closed |= assignment.suspect;
         cell.assigned += 1;
         if let Err(error) = cell.link.commands.try_send(Command::Assign(vec![assignment])) {
@@ -105,6 +114,17 @@ impl Pool {
             if let Command::Assign(back) = error.into_inner() {
                 self.returned.extend(back);
             }
+        }
+    }
+
+    /// A run that must be alone waits: one cell takes no more until it is empty.
+    fn drain_one(&mut self) {
+        let usable = |cell: &&mut Cell| !cell.retired;
+        if !self.cells.values().any(|cell| cell.draining)
+            && let Some(cell) =
+                self.cells.values_mut().filter(usable).min_by_key(|cell| cell.assigned)
+        {
+            cell.draining = true;
         }
     }
 
@@ -129,9 +149,9 @@ impl Pool {
         }
     }
 
-    pub(super) fn returned(&mut self, cell: CellId, assignments: Vec<Assignment>) {
+    pub(super) fn returned(&mut self, cell: CellId, runs: usize, assignments: Vec<Assignment>) {
         if let Some(cell) = self.cells.get_mut(&cell) {
-            cell.assigned = cell.assigned.saturating_sub(assignments.len());
+            cell.assigned = cell.assigned.saturating_sub(runs);
             cell.closed = cell.assigned > 0;
         }
         // The run before them takes long: until it ends the average does not know that yet.
@@ -159,6 +179,15 @@ impl Pool {
         self.returned.drain(..).collect()
     }
 
+    /// Takes out what came back and found no room. What must be alone stays: the queue does not
+    /// know of that.
+    pub(super) fn take_crowded(&mut self) -> Vec<Assignment> {
+        let (alone, crowded): (Vec<_>, Vec<_>) =
+            self.returned.drain(..).partition(|waiting| waiting.suspect);
+        self.returned = alone.into();
+        crowded
+    }
+
     pub(super) fn links(&self) -> impl Iterator<Item = &Link> {
         self.cells.values().map(|cell| &cell.link)
     }
@@ -170,6 +199,10 @@ impl Pool {
 
 impl Cell {
     fn room(&self, depth: usize) -> usize {
-        if self.closed || self.retired { 0 } else { depth.saturating_sub(self.assigned) }
+        if self.closed || self.draining || self.retired {
+            0
+        } else {
+            depth.saturating_sub(self.assigned)
+        }
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_core::WorkspaceName;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::{Chunk, Failure, Outcome};
 use signalbox_core::run::{Ending, Reason, RunError, State};
+use signalbox_core::{RunId, WorkspaceName};
 use signalbox_store::contract::{Claim, Want, Write};
 use tokio::sync::mpsc;
 
@@ -15,6 +15,7 @@ use super::fair;
 use super::pool::Pool;
 use crate::events::EventKind;
 use crate::link::{Assignment, CellId, Command, Message};
+use crate::recorder;
 use crate::shared::Shared;
 
 /// After a cell could not be started, so long before the next try.
@@ -62,8 +63,8 @@ impl Dispatcher {
             Message::Finished { cell, workspace, runs, evaluated } => {
                 self.pool(&workspace).finished(cell, runs, evaluated);
             }
-            Message::Returned { cell, workspace, assignments } => {
-                self.pool(&workspace).returned(cell, assignments);
+            Message::Returned { cell, workspace, runs, assignments } => {
+                self.pool(&workspace).returned(cell, runs, assignments);
             }
             Message::Retired { cell, workspace } => self.pool(&workspace).retired(cell),
             Message::Gone { cell, workspace, leftover, failed } => {
@@ -102,8 +103,8 @@ impl Dispatcher {
             self.pool(&waiting.workspace).waiting = waiting.runs;
         }
         for (workspace, pool) in &mut self.pools {
-            if let Some((spec, _)) = live.find(workspace) {
-                pool.limits = spec.grants.limits.clone();
+            if live.find(workspace).is_some() {
+                pool.limits = live.grants(workspace).limits;
             }
             demands.push(pool.demand());
         }
@@ -126,6 +127,7 @@ impl Dispatcher {
                 wants.push(Want { workspace, runs });
             }
         }
+        self.release_crowded();
         if wants.is_empty() {
             return Ok(());
         }
@@ -142,15 +144,20 @@ impl Dispatcher {
                 let workspace = claim.run.workspace.clone();
                 self.pool(&workspace).place(Assignment { claim, pinned, suspect });
             }
+            Err(error) if error.is_permanent() => {
+                tracing::error!(run = %claim.run.id, %error, "the revision of a run is lost");
+                self.fail(claim, format!("its revision is lost: {error}"));
+            }
             Err(error) => {
                 tracing::error!(run = %claim.run.id, %error, "cannot load the revision of a run");
-                self.fail(claim, format!("its revision cannot be loaded: {error}")).await;
+                self.give_back(vec![release(&claim.run.id, claim.epoch, claim.active_us)]);
+                self.again();
             }
         }
     }
 
     /// Ends a run that no cell can evaluate.
-    async fn fail(&self, claim: Claim, message: String) {
+    fn fail(&self, claim: Claim, message: String) {
         let now = self.shared.clock.now();
         let error = RunError::plain(Code::Internal, message.clone());
         let write = Write::End {
@@ -164,13 +171,21 @@ impl Dispatcher {
             isolation: 0,
             answer: Outcome::Failed(Failure::permanent(Code::CallFailed, message)),
         };
-        if let Err(error) = self.shared.store.commit(vec![write]).await {
-            tracing::error!(run = %claim.run.id, %error, "cannot record the end of a run");
-        }
-        let run = claim.run.id.clone();
-        let kind = EventKind::Run { run, flow: claim.run.flow, state: State::Failed };
-        self.shared.events.publish(now, claim.run.workspace, kind);
-        self.shared.ended(&claim.run.id);
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            if recorder::commit(&shared, vec![write]).await.is_some() {
+                let (run, flow) = (claim.run.id.clone(), claim.run.flow);
+                let kind = EventKind::Run { run, flow, state: State::Failed };
+                shared.events.publish(now, claim.run.workspace, kind);
+                shared.ended(&claim.run.id);
+            }
+        });
+    }
+
+    /// Gives claimed runs back to the queue, beside the loop and until it works.
+    fn give_back(&self, writes: Vec<Write>) {
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move { recorder::commit(&shared, writes).await });
     }
 
     // --- stopping ---
@@ -188,15 +203,8 @@ impl Dispatcher {
 
     /// Runs that no cell began go back to the queue.
     async fn release_returned(&mut self) {
-        let returned = self.pools.values_mut().flat_map(Pool::take_returned);
-        let writes: Vec<_> = returned
-            .map(|assignment| Write::Release {
-                run: assignment.claim.run.id,
-                epoch: assignment.claim.epoch,
-                cell_lost: false,
-                active_us: assignment.claim.active_us,
-            })
-            .collect();
+        let returned: Vec<_> = self.pools.values_mut().flat_map(Pool::take_returned).collect();
+        let writes: Vec<_> = returned.iter().map(release_of).collect();
         if !writes.is_empty()
             && let Err(error) = self.shared.store.commit(writes).await
         {
@@ -204,4 +212,21 @@ impl Dispatcher {
             tracing::warn!(%error, "cannot give runs back to the queue");
         }
     }
+
+    /// Runs that came back and find no room wait in the queue, where everybody can reach them.
+    fn release_crowded(&mut self) {
+        let crowded: Vec<_> = self.pools.values_mut().flat_map(Pool::take_crowded).collect();
+        if !crowded.is_empty() {
+            self.give_back(crowded.iter().map(release_of).collect());
+        }
+    }
+}
+
+fn release_of(assignment: &Assignment) -> Write {
+    let claim = &assignment.claim;
+    release(&claim.run.id, claim.epoch, claim.active_us)
+}
+
+fn release(run: &RunId, epoch: u64, active_us: i64) -> Write {
+    Write::Release { run: run.clone(), epoch, cell_lost: false, active_us }
 }

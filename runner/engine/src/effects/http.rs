@@ -19,9 +19,25 @@ use super::secret::{Used, fill_markers};
 /// When a request says nothing else.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest time that a request may ask for.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 /// Most redirects that are followed.
 const REDIRECTS: usize = 5;
+/// Headers that say where a request goes and how it is framed: a `host` of its own would reach
+/// whatever stands behind a granted proxy.
+const NOT_GIVEN: [&str; 8] = [
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "proxy-authorization",
+];
+/// Bodies from this size on are masked on a thread that may take its time.
+const LARGE: usize = 64 << 10;
+/// Largest value of a header, in bytes.
+const MAX_HEADER: usize = 64 << 10;
 /// Most headers of a request.
 const MAX_HEADERS: usize = 100;
 
@@ -35,6 +51,10 @@ pub(super) async fn perform(context: &Context, request: HttpRequest) -> Result<V
     let mut used = Used::new();
     let mut headers = Vec::new();
     for (name, value) in &request.headers {
+        if value.len() > MAX_HEADER {
+            let message = format!("header `{name}` is over the bound of 64 KiB");
+            return Err(Failure::permanent(Code::LimitExceeded, message));
+        }
         headers.push((name.clone(), fill_markers(context, value, &mut used).await?));
     }
     send(context, HttpRequest { headers, ..request }, &used).await
@@ -104,6 +124,9 @@ fn headers(
     for (name, value) in &request.headers {
         let header: HeaderName =
             name.parse().map_err(|_| bad(format!("`{name}` is no name of a header")))?;
+        if NOT_GIVEN.contains(&header.as_str()) {
+            return Err(bad(format!("header `{name}` is the runner's own")));
+        }
         let mut value = HeaderValue::from_str(value).map_err(|_| {
             bad(format!("the value of header `{name}` has characters it cannot have"))
         })?;
@@ -159,6 +182,16 @@ async fn answer(response: Response, used: &Used) -> Result<Value, Failure> {
     Ok(Value::map([
         ("status", Value::Int(status)),
         ("headers", Value::Map(headers)),
-        ("body", Value::Bytes(mask::bytes(body, used))),
+        ("body", Value::Bytes(masked(body, used).await?)),
     ]))
+}
+
+/// Masks a body, beside the loop when it is large.
+async fn masked(body: Vec<u8>, used: &Used) -> Result<Vec<u8>, Failure> {
+    if used.is_empty() || body.len() < LARGE {
+        return Ok(mask::bytes(body, used));
+    }
+    let used = used.clone();
+    let masked = tokio::task::spawn_blocking(move || mask::bytes(body, &used)).await;
+    masked.map_err(|_| Failure::transient(Code::EffectFailed, "the runner is stopping"))
 }

@@ -31,7 +31,7 @@ fn forms(value: &str) -> Vec<Vec<u8>> {
     if value.len() < SHORTEST {
         return Vec::new();
     }
-    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = signalbox_core::text::hex(value.as_bytes());
     let percent: String = value
         .bytes()
         .map(|byte| match byte {

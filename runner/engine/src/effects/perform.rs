@@ -35,8 +35,7 @@ impl Context {
 
     /// What the workspace is granted now; nothing once it is no longer live.
     pub(super) fn grants(&self) -> Grants {
-        let live = self.shared.live.load();
-        live.find(self.workspace()).map(|(spec, _)| spec.grants.clone()).unwrap_or_default()
+        self.shared.live.load().grants(self.workspace())
     }
 
     /// The same for every try of the same effect of the same run, whatever the attempt.

@@ -1,5 +1,7 @@
 //! Secrets in the fields of an effect.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use signalbox_core::codes::Code;
 use signalbox_core::journal::Failure;
 use signalbox_core::secret::replace_markers;
@@ -31,31 +33,35 @@ pub(super) async fn fill_markers(
     text: &str,
     used: &mut Used,
 ) -> Result<String, Failure> {
-    let mut names = Vec::new();
+    let mut values: BTreeMap<String, Zeroizing<String>> = BTreeMap::new();
     let key = context.shared.secrets.marker_key(&context.run);
-    let checked = replace_markers(text, |name, proof| {
-        let own: String =
-            Secrets::proof(&key, name).iter().map(|byte| format!("{byte:02x}")).collect();
-        if proof != own {
+    let mut names = BTreeSet::new();
+    replace_markers(text, |name, proof| {
+        if proof != signalbox_core::text::hex(&Secrets::proof(&key, name)) {
             let message = "text that looks like a secret but is none of this run";
             return Err(Failure::permanent(Code::SecretMisused, message));
         }
-        names.push(name.to_owned());
+        names.insert(name.to_owned());
         Ok(String::new())
     })?;
-    if names.is_empty() {
-        return Ok(checked);
+    for name in names {
+        let value = read(context, &name).await?;
+        values.insert(name, value);
     }
-    let mut values = Vec::new();
-    for name in &names {
-        values.push(read(context, name).await?);
-    }
-    let mut next = values.iter();
-    let filled = replace_markers(text, |_, _| {
-        Ok::<_, Failure>(next.next().map(|value| value.to_string()).unwrap_or_default())
+    let filled = replace_markers(text, |name, _| {
+        Ok::<_, Failure>(values.get(name).map(|value| value.to_string()).unwrap_or_default())
     })?;
-    used.extend(values);
+    for value in values.into_values() {
+        remember(value, used);
+    }
     Ok(filled)
+}
+
+/// Keeps a value for masking, once.
+fn remember(value: Zeroizing<String>, used: &mut Used) {
+    if !used.contains(&value) {
+        used.push(value);
+    }
 }
 
 /// Fills in a connector's setting: `${secrets.NAME}` and `${env.NAME}`.
@@ -74,7 +80,7 @@ pub(super) async fn fill_setting(
                 if let Some(name) = name.strip_prefix("secrets.") {
                     let value = read(context, name).await?;
                     filled.push_str(&value);
-                    used.push(value);
+                    remember(value, used);
                 } else if let Some(value) =
                     name.strip_prefix("env.").and_then(|name| context.pinned.spec.env.get(name))
                 {

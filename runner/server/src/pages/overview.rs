@@ -29,7 +29,7 @@ pub(super) async fn overview(State(app): State<App>) -> Result<Html<String>, Pro
     let store = app.engine.store();
     let runs = store.runs(RunFilter { limit: RUNS, ..RunFilter::default() }).await?;
     let calls = store.calls(CallFilter { limit: CALLS, ..CallFilter::default() }).await?;
-    let slots = app.engine.next_slots(SLOTS).await?;
+    let slots = app.engine.next_slots(SLOTS);
     let live = app.engine.live();
     let body = html! {
         @if !live.root_faults.is_empty() {

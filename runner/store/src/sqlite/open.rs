@@ -4,7 +4,7 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -17,6 +17,8 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// Pages in the log before a commit moves them into the database: 16 MiB. The default of 4 MiB
 /// makes a busy runner checkpoint several times a second.
 const CHECKPOINT_PAGES: u32 = 4_096;
+/// How long a lock that is held is asked for again: a cell takes milliseconds to become itself.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 /// Statements that each connection keeps compiled; more than there are.
 const STATEMENTS: usize = 128;
 
@@ -48,7 +50,7 @@ impl Held {
             .mode(0o600)
             .open(dir.join("lock"))
             .map_err(|error| unusable(format!("it is not writable: {error}")))?;
-        match lock.try_lock() {
+        match try_for_a_while(&lock) {
             Ok(()) => Ok(Self { _lock: lock, database: dir.join(DATABASE) }),
             Err(TryLockError::WouldBlock) => Err(Error::InUse(dir.to_owned())),
             Err(TryLockError::Error(error)) => Err(unusable(lock_failure(&error))),
@@ -59,6 +61,23 @@ impl Held {
     pub(super) fn database(&self) -> &Path {
         &self.database
     }
+}
+
+/// A runner that was killed while it started a cell leaves the lock with that cell until the cell
+/// has become itself: a moment, not a refusal.
+fn try_for_a_while(lock: &File) -> Result<(), TryLockError> {
+    let began = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_PATIENCE => pause(),
+            other => return other,
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "nothing tells when a lock is free but asking")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(10));
 }
 
 fn lock_failure(error: &io::Error) -> String {

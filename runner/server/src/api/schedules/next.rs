@@ -31,6 +31,6 @@ pub(crate) async fn next_slots(
     State(app): State<App>,
     Query(query): Query<NextQuery>,
 ) -> Result<Json<List<SlotJson>>, Problem> {
-    let slots = app.engine.next_slots(Limit::or(query.limit, 10)).await?;
+    let slots = app.engine.next_slots(Limit::or(query.limit, 10));
     Ok(Json(List::of(slots.iter().map(Into::into).collect(), None)))
 }
