@@ -85,7 +85,8 @@ fn answer_heads(mut connection: &TcpStream, heads: &Sender<String>) {
     let mut head = String::new();
     for line in BufReader::new(connection).lines().map_while(Result::ok) {
         if !line.is_empty() {
-            head.push_str(&format!("{}\n", line.to_lowercase()));
+            head.push_str(&line.to_lowercase());
+            head.push('\n');
         } else if !head.is_empty() {
             drop(heads.send(std::mem::take(&mut head)));
             let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
