@@ -106,6 +106,9 @@ impl Drop for Changes {
         if !self.withheld.is_empty() {
             let mut live = self.shared.live();
             self.withheld.drain(..).for_each(|withheld| live.restore(withheld));
+            drop(live);
+            // Whoever looked while they were withheld did not see them.
+            self.shared.ready.notify_one();
         }
     }
 }
