@@ -12,7 +12,6 @@ use flate2::read::ZlibDecoder;
 use git2::Oid;
 
 use crate::Error;
-use crate::objects::corrupt;
 
 /// Largest object that is read to its end; larger ones are over every bound of the tree policy and
 /// only their header is looked at.
@@ -23,10 +22,14 @@ const MAX_CHECKED: u64 = 128 << 20;
 pub(crate) fn check(objects: &Path, id: Oid) -> Result<(), Error> {
     let name = id.to_string();
     let (folder, rest) = name.split_at(2);
-    let Ok(file) = File::open(objects.join(folder).join(rest)) else { return Ok(()) };
+    let file = objects.join(folder).join(rest);
+    let Ok(file) = File::open(file) else { return Ok(()) };
     let mut content = ZlibDecoder::new(file).take(MAX_CHECKED);
     match io::copy(&mut content, &mut io::sink()) {
         Ok(_) => Ok(()),
-        Err(error) => Err(corrupt(id, &format!("its file is cut off or damaged: {error}"))),
+        Err(error) => {
+            let reason = format!("its file is cut off or damaged: {error}");
+            Err(Error::Corrupt { object: name, reason })
+        }
     }
 }
