@@ -188,6 +188,19 @@ fn an_object_that_is_cut_off_is_told_and_changes_nothing() {
 }
 
 #[test]
+fn a_look_that_hangs_does_not_keep_the_runner_from_stopping() {
+    let road = Scene::platform().road();
+    let runner = road.start();
+    road.push_script("ops/flows/hello.rhai", "`a little longer, so that it can be cut off`");
+    let object = object(&road, "ops/flows/hello.rhai");
+    let whole = fs::read(&object).unwrap();
+    fs::remove_file(&object).unwrap();
+    fs::write(&object, &whole[..whole.len() / 2]).unwrap();
+    runner.post("/sync", &json!({ "wait": 1 }));
+    assert_eq!(runner.terminate().code(), Some(0));
+}
+
+#[test]
 fn a_stop_answers_whoever_waits_for_a_run() {
     let gate = Gate::closed();
     let road = narrow(&gate);
