@@ -71,7 +71,8 @@ fn at(place: Option<Place>, mut error: RunError) -> RunError {
 fn reason_of(code: Code) -> Reason {
     match code {
         Code::LimitExceeded => Reason::LimitExceeded,
-        Code::Denied => Reason::Denied,
+        // The broker refuses a target that is no name with the code of names.
+        Code::Denied | Code::InvalidName => Reason::Denied,
         // The callee was allowed; what became of it is no refusal.
         Code::CallFailed | Code::CallTimedOut => Reason::ScriptError,
         code if code.as_str().starts_with("SB03") => Reason::Denied,

@@ -19,7 +19,7 @@ fn binary() -> PathBuf {
 /// Runs the demo to its end in an environment without anything, `home` and a search path aside.
 fn demo(home: &Path, arguments: &[&str]) -> Output {
     let temporary = home.join("tmp");
-    std::fs::create_dir_all(&temporary).unwrap();
+    std::fs::create_dir_all(&temporary).expect("a folder and a program of this test");
     Command::new(binary())
         .args(["demo", "--once", "--listen", "127.0.0.1:0"])
         .args(arguments)
@@ -29,19 +29,19 @@ fn demo(home: &Path, arguments: &[&str]) -> Output {
         .env("PATH", "/usr/bin:/bin")
         .current_dir(home)
         .output()
-        .unwrap()
+        .expect("a folder and a program of this test")
 }
 
 /// The entries of a folder.
 fn entries(folder: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    std::fs::read_dir(folder).expect("a folder and a program of this test").map(|entry| entry.expect("a folder and a program of this test").path()).collect()
 }
 
 #[test]
 fn every_link_of_the_chain_holds_and_nothing_is_left_behind() {
-    let home = tempfile::tempdir().unwrap();
+    let home = tempfile::tempdir().expect("a folder and a program of this test");
     let output = demo(home.path(), &[]);
-    let stdout = String::from_utf8(output.stdout).unwrap();
+    let stdout = String::from_utf8(output.stdout).expect("a folder and a program of this test");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stdout}\n{stderr}");
 
@@ -63,7 +63,7 @@ fn every_link_of_the_chain_holds_and_nothing_is_left_behind() {
         rest = &rest[at + link.len()..];
     }
     for workspace in ["homeops-financial", "homeops-media", "homeops-platform"] {
-        let live = stdout.lines().find(|line| line.contains("live       ")).unwrap();
+        let live = stdout.lines().find(|line| line.contains("live       ")).expect("a folder and a program of this test");
         assert!(live.contains(workspace), "{live}");
     }
     assert!(!stdout.contains('\u{1b}'), "colours where nobody sees them:\n{stdout}");
@@ -72,20 +72,20 @@ fn every_link_of_the_chain_holds_and_nothing_is_left_behind() {
 
 #[test]
 fn kept_folder_is_a_committed_repository() {
-    let home = tempfile::tempdir().unwrap();
+    let home = tempfile::tempdir().expect("a folder and a program of this test");
     let output = demo(home.path(), &["--keep"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
 
     let kept = entries(&home.path().join("tmp"));
     let [folder] = kept.as_slice() else { panic!("one folder, not {kept:?}") };
-    assert!(stderr.contains(folder.to_str().unwrap()), "{stderr}");
+    assert!(stderr.contains(folder.to_str().expect("a folder and a program of this test")), "{stderr}");
     let status = Command::new("git")
         .args(["status", "--porcelain", "--branch"])
         .env("HOME", home.path())
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .current_dir(folder.join("homeops"))
         .output()
-        .unwrap();
+        .expect("a folder and a program of this test");
     assert_eq!(String::from_utf8_lossy(&status.stdout).trim(), "## main");
 }

@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_mins(5);
 const REDIRECTS: usize = 5;
 /// Headers that say where a request goes and how it is framed: a `host` of its own would reach
 /// whatever stands behind a granted proxy.
-const NOT_GIVEN: [&str; 8] = [
+const NOT_GIVEN: [&str; 9] = [
     "host",
     "connection",
     "content-length",
@@ -32,6 +32,7 @@ const NOT_GIVEN: [&str; 8] = [
     "te",
     "trailer",
     "upgrade",
+    "expect",
     "proxy-authorization",
 ];
 /// Bodies from this size on are masked on a thread that may take its time.

@@ -43,24 +43,32 @@ fn forms(value: &str) -> Vec<Vec<u8>> {
         .collect();
     let json = serde_json::to_string(value).unwrap_or_default();
     let json = json.trim_matches('"').to_owned();
-    let base64 = base64(value.as_bytes());
-    let base64 = base64.trim_end_matches('=').to_owned();
-    let url_safe = base64.replace('+', "-").replace('/', "_");
-    let mut forms: Vec<Vec<u8>> = [
-        value.to_owned(),
-        json,
-        percent.to_lowercase(),
-        percent,
-        hex.to_uppercase(),
-        hex,
-        base64,
-        url_safe,
-    ]
-    .map(String::into_bytes)
-    .into();
+    let mut forms: Vec<Vec<u8>> =
+        [value.to_owned(), json, percent.to_lowercase(), percent, hex.to_uppercase(), hex]
+            .map(String::into_bytes)
+            .into();
+    for shift in 0..3 {
+        let part = base64_inside(value.as_bytes(), shift);
+        if part.len() >= SHORTEST {
+            forms.push(part.replace('+', "-").replace('/', "_").into_bytes());
+            forms.push(part.into_bytes());
+        }
+    }
     forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
     forms.dedup();
     forms
+}
+
+/// What of some bytes' base64 stays the same whatever stands before and behind them, when `shift`
+/// bytes of a group of three stand before.
+fn base64_inside(bytes: &[u8], shift: usize) -> String {
+    let mut padded = vec![0; shift];
+    padded.extend_from_slice(bytes);
+    let coded = base64(&padded);
+    let coded = coded.trim_end_matches('=');
+    let from = [0, 2, 3][shift];
+    let to = if padded.len().is_multiple_of(3) { coded.len() } else { coded.len() - 1 };
+    coded.get(from..to).unwrap_or_default().to_owned()
 }
 
 /// RFC 4648 §4.
@@ -116,6 +124,15 @@ mod tests {
             assert!(seen.starts_with("<[masked]"), "{form} became {seen}");
         }
         assert_eq!(text("untouched".to_owned(), &used), "untouched");
+    }
+
+    #[test]
+    fn a_secret_inside_of_what_is_encoded_is_masked_too() {
+        let used = vec![Zeroizing::new("correct-horse-battery".to_owned())];
+        for around in [("", ""), ("u:", ""), ("user:", "x"), ("a", "bc"), ("ab", "!")] {
+            let coded = base64(format!("{}correct-horse-battery{}", around.0, around.1).as_bytes());
+            assert!(text(coded.clone(), &used).contains("[masked]"), "{around:?}: {coded}");
+        }
     }
 
     #[test]
