@@ -26,16 +26,19 @@ pub(crate) fn repository() -> Repo {
         "bench/flows/three.yaml",
         "steps:\n  - { id: a, run: inputs.x + 1 }\n  - { id: b, run: steps.a + 1 }\n  - { id: c, run: steps.b + 1 }\n",
     );
-    let hundred: String =
-        (0..100).map(|n| format!("  - {{ id: s{n}, run: inputs.x + {n} }}\n")).collect();
+    let hundred = steps(100, |n| format!("run: inputs.x + {n}"));
     repo.write("bench/flows/hundred.yaml", format!("steps:\n{hundred}"));
     repo.write("bench/libraries/fib.rhai", FIB);
-    let forty: String =
-        (0..40).map(|n| format!("  - {{ id: s{n}, script: scripts/fib.rhai }}\n")).collect();
+    let forty = steps(40, |_| "script: scripts/fib.rhai".to_owned());
     repo.write("bench/scripts/fib.rhai", format!("{FIB}\nfn main(inputs) {{ fib(10) }}\n"));
     repo.write("bench/flows/fib.yaml", format!("steps:\n{forty}"));
     repo.commit("flows to measure");
     repo
+}
+
+fn steps(count: usize, action: impl Fn(usize) -> String) -> String {
+    let lines: Vec<_> = (0..count).map(|n| format!("  - {{ id: s{n}, {} }}", action(n))).collect();
+    lines.join("\n")
 }
 
 #[derive(Debug)]
@@ -63,7 +66,7 @@ pub(crate) async fn engine(repo: &Path, data: &Path, binary: &Path) -> Result<En
         store,
         clock,
         cell: (binary.to_path_buf(), vec!["__cell".to_owned()]),
-        poll: Duration::from_secs(3600),
+        poll: Duration::from_hours(1),
         grace: Duration::from_secs(10),
         own_ports: Vec::new(),
     })

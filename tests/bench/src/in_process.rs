@@ -15,7 +15,7 @@ use crate::raw;
 use crate::report::{Report, per_second, percentile};
 
 /// Longest time of one run.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 pub(crate) async fn measure(report: &mut Report, binary: &Path) -> Result<()> {
     let repo = crate::fixture::repository();
@@ -121,7 +121,7 @@ pub(crate) async fn drain(handle: &Handle) -> Result<()> {
             match handle.store().runs(filter).await?.items.first() {
                 Some(run) => ensure!(handle.wait(&run.id, LIMIT).await?, "a run takes too long"),
                 None => break,
-            };
+            }
         }
     }
     Ok(())

@@ -34,7 +34,10 @@ fn demo(home: &Path, arguments: &[&str]) -> Output {
 
 /// The entries of a folder.
 fn entries(folder: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(folder).expect("a folder and a program of this test").map(|entry| entry.expect("a folder and a program of this test").path()).collect()
+    std::fs::read_dir(folder)
+        .expect("a folder and a program of this test")
+        .map(|entry| entry.expect("a folder and a program of this test").path())
+        .collect()
 }
 
 #[test]
@@ -63,7 +66,10 @@ fn every_link_of_the_chain_holds_and_nothing_is_left_behind() {
         rest = &rest[at + link.len()..];
     }
     for workspace in ["homeops-financial", "homeops-media", "homeops-platform"] {
-        let live = stdout.lines().find(|line| line.contains("live       ")).expect("a folder and a program of this test");
+        let live = stdout
+            .lines()
+            .find(|line| line.contains("live       "))
+            .expect("a folder and a program of this test");
         assert!(live.contains(workspace), "{live}");
     }
     assert!(!stdout.contains('\u{1b}'), "colours where nobody sees them:\n{stdout}");
@@ -79,7 +85,10 @@ fn kept_folder_is_a_committed_repository() {
 
     let kept = entries(&home.path().join("tmp"));
     let [folder] = kept.as_slice() else { panic!("one folder, not {kept:?}") };
-    assert!(stderr.contains(folder.to_str().expect("a folder and a program of this test")), "{stderr}");
+    assert!(
+        stderr.contains(folder.to_str().expect("a folder and a program of this test")),
+        "{stderr}"
+    );
     let status = Command::new("git")
         .args(["status", "--porcelain", "--branch"])
         .env("HOME", home.path())
