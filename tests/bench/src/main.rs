@@ -6,8 +6,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "a program for people at a terminal that starts other programs"
+    reason = "a program for people at a terminal"
 )]
 
 mod fixture;

@@ -63,22 +63,19 @@ impl Report {
     }
 
     pub(crate) fn to_table(&self) -> String {
-        let mut out =
-            format!("{}\n\n| what | measured | target | beside the raw limit |\n", self.machine);
-        out.push_str("|---|---|---|---|\n");
-        for row in &self.rows {
+        let head = format!(
+            "{}\n\n| what | measured | target | beside the raw limit |\n|---|---|---|---|",
+            self.machine
+        );
+        let rows = self.rows.iter().map(|row| {
             let against = row.against.as_ref().map_or_else(String::new, |(limit, ratio)| {
-                format!("{} × {limit}", rounded(*ratio))
+                format!("{} × {}", rounded(*ratio), limit.trim_start_matches("raw: "))
             });
             let target = row.target.unwrap_or("");
-            out.push_str(&format!(
-                "| {} | {} {} | {target} | {against} |\n",
-                row.name,
-                rounded(row.value),
-                row.unit
-            ));
-        }
-        out
+            let value = rounded(row.value);
+            format!("| {} | {value} {} | {target} | {against} |", row.name, row.unit)
+        });
+        std::iter::once(head).chain(rows).collect::<Vec<_>>().join("\n")
     }
 }
 
