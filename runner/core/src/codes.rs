@@ -93,7 +93,6 @@ codes! {
     CaseCollision = "SB0405", "two paths that differ only in case";
     SourceUnreachable = "SB0406", "the source cannot be read";
     AtomicHeld = "SB0407", "held back by `atomic: repository`";
-    DeletionHeld = "SB0408", "too much vanished at once";
 
     ScriptError = "SB0501", "a script failed";
     RunTimedOut = "SB0502", "a run took too long";

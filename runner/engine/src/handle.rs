@@ -18,7 +18,7 @@ use crate::outcome::{Outcome, SyncReport};
 use crate::runs::{StartRequest, Started};
 use crate::scheduler::{NextSlot, ScheduleView};
 use crate::shared::Shared;
-use crate::{deployer, dispatcher, expiry, scheduler};
+use crate::{deployer, dispatcher, expiry, retention, scheduler};
 
 /// What an orderly stop may take beyond the grace that runs have.
 const LAST: Duration = Duration::from_secs(5);
@@ -41,6 +41,7 @@ impl Engine {
         tasks.spawn(dispatcher::run(Arc::clone(&shared), inbox));
         tasks.spawn(scheduler::run(Arc::clone(&shared)));
         tasks.spawn(expiry::run(Arc::clone(&shared)));
+        tasks.spawn(retention::run(Arc::clone(&shared)));
         tasks.spawn(deployer::run(Arc::clone(&shared)));
         Ok(Self { handle, tasks })
     }

@@ -25,6 +25,7 @@ mod outcome;
 mod process;
 mod random;
 mod recorder;
+mod retention;
 mod revisions;
 mod runs;
 mod scheduler;

@@ -49,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) spawner: Spawner,
     /// Notified when what is live changed.
     pub(crate) swapped: Notify,
+    /// Notified when a run has ended.
+    pub(crate) worked: Notify,
     pub(crate) dispatcher: mpsc::Sender<Message>,
     active: Mutex<HashMap<RunId, Link>>,
     waiters: Mutex<HashMap<RunId, Vec<oneshot::Sender<()>>>>,
@@ -76,6 +78,7 @@ impl Shared {
             waits: Waits::default(),
             spawner: Spawner::start()?,
             swapped: Notify::new(),
+            worked: Notify::new(),
             dispatcher,
             active: Mutex::default(),
             waiters: Mutex::default(),
@@ -141,6 +144,7 @@ impl Shared {
 
     /// Says to everybody who waits that a run has ended.
     pub(crate) fn ended(&self, run: &RunId) {
+        self.worked.notify_one();
         let waiting = self.waiters.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
         for waiter in waiting.into_iter().flatten() {
             // Whoever waited may have gone.
