@@ -1,9 +1,10 @@
 //! Bounds, and what no script may do.
 
 use signalbox_core::codes::Code;
+use signalbox_core::journal::Entry;
 use signalbox_core::run::Reason;
 
-use super::{Runner, run};
+use super::{Runner, plan_of, run};
 
 #[test]
 fn operations_are_bounded_also_inside_of_callbacks() {
@@ -62,6 +63,20 @@ fn a_log_is_cut_with_a_mark_once() {
     assert_eq!(record.logs[10].message, "log cut at 1 MiB");
     let again = Runner::new().replay(&plan, &record.journal);
     assert!(again.logs.is_empty());
+}
+
+#[test]
+fn a_line_has_its_place_whether_the_log_is_full_or_not() {
+    let full = "let s = \"\"; s.pad(100000, 'x'); for i in 0..30 { log::info(s); } 1";
+    let plan = plan_of(&[("full", full), ("behind", "log::info(\"x\"); now()")]);
+    let mut runner = Runner::new();
+    let record = runner.evaluate(&plan);
+    // A replay keeps the first step, so that the log is empty when the second one writes.
+    let behind = |entry: &&Entry| entry.kind == "step" && entry.key.scope.starts_with("behind");
+    let journal: Vec<_> = record.journal.iter().filter(|e| !behind(e)).cloned().collect();
+    assert_eq!(journal.len() + 1, record.journal.len());
+    let again = runner.replay(&plan, &journal);
+    assert_eq!(again.json(), record.json());
 }
 
 #[test]

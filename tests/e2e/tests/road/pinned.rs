@@ -119,6 +119,27 @@ fn a_grant_that_is_withdrawn_is_gone_for_runs_under_way() {
 }
 
 #[test]
+fn a_grant_that_is_withdrawn_is_gone_although_the_revision_is_refused() {
+    let gate = Gate::closed();
+    gate.open();
+    let road = Scene::new(&[("ops", "platform", &gate.grant())])
+        .script("ops/flows/ask.rhai", &gate.ask())
+        .road();
+    let runner = road.start();
+    runner.result("ops/ask");
+    road.repo.write("signalbox.yaml", root(&[("ops", "platform", "")]));
+    road.push("ops/flows/broken.yaml", "steps: 1\n");
+    assert_eq!(runner.sync_of("ops")["outcome"], "rejected");
+    assert_eq!(runner.error("ops/ask")["code"], "SB0506");
+    let runner = {
+        runner.kill9();
+        road.start()
+    };
+    assert_eq!(runner.error("ops/ask")["code"], "SB0506", "after a restart too");
+    assert_eq!(gate.requests().len(), 1);
+}
+
+#[test]
 fn a_call_reaches_the_newest_revision_of_its_callee() {
     let road = Scene::pair("", "")
         .file("ops/workspace.yaml", "exports:\n  which.one: { flow: which, callers: [domains] }\n")

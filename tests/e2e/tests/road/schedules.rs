@@ -54,6 +54,23 @@ fn an_every_second_schedule_fires_every_second_once() {
 }
 
 #[test]
+fn a_schedule_that_cannot_fire_keeps_no_other_from_firing() {
+    // A default that fits its file and is over the bound of inputs.
+    let zeros = "0,".repeat(300_000);
+    let large = format!(
+        "inputs: {{ many: {{ type: array, default: [{zeros}] }} }}\n{EVERY_SECOND}run: '1'\n"
+    );
+    let tick = format!("{EVERY_SECOND}run: '1'\n");
+    let road = Scene::platform()
+        .file("ops/flows/zz-large.yaml", large)
+        .file("ops/flows/tick.yaml", tick)
+        .road();
+    let runner = road.start();
+    check(&wait_for(&runner, 3));
+    assert_eq!(runner.list("/runs?flow=zz-large"), [] as [Value; 0]);
+}
+
+#[test]
 fn no_slot_is_doubled_or_lost_over_kills_and_restarts() {
     let road = road();
     let mut fired = 2;
