@@ -20,6 +20,8 @@ use crate::shared::Shared;
 
 /// How often, and how far apart, a run is tried to be cancelled that is between two hands.
 const CANCEL_TRIES: u32 = 500;
+/// A cancelled run ends within this: it is asked, and killed with its cell if it does not listen.
+const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 const CANCEL_AGAIN: Duration = Duration::from_millis(10);
 
 /// A run that somebody asks for.
@@ -229,7 +231,11 @@ impl Shared {
                 Some(Written::Claimed) => {
                     // Between two hands nobody has it; soon somebody will.
                     match self.find_link(run) {
-                        Some(link) if link.cancel(run).await => return Ok(()),
+                        Some(link) if link.cancel(run).await => {
+                            // Whoever is told that it is cancelled can rely on it.
+                            self.wait(run, CANCEL_WITHIN).await?;
+                            return Ok(());
+                        }
                         Some(_) | None => tokio::time::sleep(CANCEL_AGAIN).await,
                     }
                 }
