@@ -51,10 +51,11 @@ impl Report {
         limit: &str,
     ) {
         self.add(name, value, unit);
-        let raw = self.rows.iter().find(|row| row.name == limit).map(|row| row.value);
+        let raw = self.rows.iter().find(|row| row.name == limit);
+        let raw = raw.map(|raw| raw.value * in_base(raw.unit));
         if let Some(row) = self.rows.last_mut() {
             row.target = Some(target);
-            row.against = raw.map(|raw| (limit.to_owned(), value / raw));
+            row.against = raw.map(|raw| (limit.to_owned(), value * in_base(unit) / raw));
         }
     }
 
@@ -77,6 +78,11 @@ impl Report {
         });
         std::iter::once(head).chain(rows).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// How many microseconds a unit of time is; 1 for what is no time.
+fn in_base(unit: &str) -> f64 {
+    if unit == "ms" { 1_000.0 } else { 1.0 }
 }
 
 fn rounded(value: f64) -> String {
