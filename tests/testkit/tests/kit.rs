@@ -119,7 +119,7 @@ fn a_dropped_runner_is_killed() {
     let folder = tempfile::tempdir().expect("a folder");
     // The script's pipe closes when, and only when, its process has ended.
     let pipe = folder.path().join("pipe");
-    let body = format!("PORT=7\n{READY}\nexec sleep 600 3>'{}'", pipe.display());
+    let body = format!("exec 3>'{}'\nPORT=7\n{READY}\nexec sleep 600", pipe.display());
     std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
     let reading = thread::spawn(move || std::fs::read(pipe).expect("a pipe"));
     let (_launch, serve) = Serve::start(&script(folder.path(), &body), Path::new("/repo"));
