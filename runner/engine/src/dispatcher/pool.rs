@@ -135,6 +135,9 @@ impl Pool {
                 self.place(assignment);
             }
         }
+        if !self.returned.iter().any(|waiting| waiting.suspect) {
+            self.cells.values_mut().for_each(|cell| cell.draining = false);
+        }
     }
 
     pub(super) fn finished(&mut self, cell: CellId, runs: usize, evaluated: Duration) {
@@ -169,6 +172,11 @@ impl Pool {
         self.cells.remove(&cell);
         self.returned.extend(leftover);
         self.failed = failed;
+    }
+
+    /// Whether a run that must be alone waits for a cell that could be started.
+    pub(super) fn wants_one_alone(&self) -> bool {
+        self.returned.iter().any(|waiting| waiting.suspect) && self.demand().wants > 0
     }
 
     pub(super) fn try_again(&mut self) {

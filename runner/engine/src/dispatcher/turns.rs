@@ -39,9 +39,14 @@ impl Dispatcher {
     async fn run(mut self) {
         let ready = self.shared.store.ready();
         loop {
-            if let Err(error) = self.fill().await {
-                tracing::error!(%error, "cannot claim runs");
-                self.again();
+            match self.fill().await {
+                // A run that must be alone found no empty cell; there can be one.
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!(%error, "cannot claim runs");
+                    self.again();
+                }
             }
             let shared = Arc::clone(&self.shared);
             tokio::select! {
@@ -92,10 +97,11 @@ impl Dispatcher {
         });
     }
 
-    /// Gives work to every pool that can take some.
-    async fn fill(&mut self) -> Result<(), signalbox_store::Error> {
+    /// Gives work to every pool that can take some. Answers whether it is to be called again at
+    /// once: something was done, and a pool could use another cell for what came back.
+    async fn fill(&mut self) -> Result<bool, signalbox_store::Error> {
         if self.stopping {
-            return Ok(());
+            return Ok(false);
         }
         let live = self.shared.live.load_full();
         let mut demands = Vec::new();
@@ -109,6 +115,7 @@ impl Dispatcher {
             demands.push(pool.demand());
         }
         let grown = fair::share(&demands);
+        let mut done = grown.iter().any(|cells| *cells > 0);
         let mut wants = Vec::new();
         let names: Vec<_> = self.pools.keys().cloned().collect();
         for (workspace, cells) in names.into_iter().zip(grown) {
@@ -128,13 +135,13 @@ impl Dispatcher {
             }
         }
         self.release_crowded();
-        if wants.is_empty() {
-            return Ok(());
+        if !wants.is_empty() {
+            for claim in self.shared.store.claim(wants).await? {
+                done = true;
+                self.place(claim).await;
+            }
         }
-        for claim in self.shared.store.claim(wants).await? {
-            self.place(claim).await;
-        }
-        Ok(())
+        Ok(done && self.pools.values().any(Pool::wants_one_alone))
     }
 
     async fn place(&mut self, claim: Claim) {
