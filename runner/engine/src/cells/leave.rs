@@ -25,7 +25,8 @@ impl Driver {
         if failed {
             tracing::error!(workspace = %self.workspace, ?ended, "a cell ended before it was ready");
         }
-        let mut back = self.settle(&ended).await;
+        let hostile = matches!(exit, Exit::Hostile(_));
+        let mut back = self.settle(&ended, hostile).await;
         let Self { shared, id, workspace, inbox, jobs, recorder, .. } = self;
         back.extend(leftover(inbox).await);
         // Only when everything is recorded is the cell gone: whoever closes the store waits for it.
@@ -38,10 +39,13 @@ impl Driver {
     }
 
     /// Settles the runs that a lost cell had. Answers those to be evaluated elsewhere.
-    async fn settle(&mut self, ended: &Ended) -> Vec<Assignment> {
+    async fn settle(&mut self, ended: &Ended, hostile: bool) -> Vec<Assignment> {
         let numbers: Vec<_> = self.order.iter().copied().collect();
         let head = self.order.front().and_then(|run| self.runs.get(run));
-        let known = numbers.len() == 1 || head.is_some_and(|head| head.seen);
+        let seen = head.is_some_and(|head| head.seen);
+        // A cell that somebody killed may have been dead before it got the run.
+        let blamed = seen || hostile || !ended.is_kill();
+        let known = blamed && (numbers.len() == 1 || seen);
         let mut back = Vec::new();
         for (at, number) in numbers.into_iter().enumerate() {
             let Some(active) = self.runs.get(&number) else { continue };

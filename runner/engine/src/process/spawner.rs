@@ -40,6 +40,11 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
+    /// Whether somebody killed it.
+    pub(crate) fn is_kill(&self) -> bool {
+        self.signal == Some(Signal::KILL.as_raw())
+    }
+
     /// Whether it gave up by itself: no memory, or no stack.
     pub(crate) fn is_abort(&self) -> bool {
         self.signal == Some(Signal::ABORT.as_raw())
