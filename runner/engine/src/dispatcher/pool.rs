@@ -58,9 +58,17 @@ impl Pool {
         };
         let limit = (self.limits.concurrency as usize).min(most.max(self.busy() + 1));
         let wants = want.saturating_sub(room).min(limit.saturating_sub(usable));
-        // While nothing is known of the runs, one cell finds out.
+        // While nothing is known of the runs, one cell more finds out.
         let wants = if self.average.is_none() { wants.min(1) } else { wants };
         Demand { cells, wants }
+    }
+
+    /// Whether it could have more cells, and adds them one by one because it is not known how long
+    /// its runs take. The dispatcher must look again without being told to: a run that takes long
+    /// says nothing.
+    pub(super) fn is_curious(&self) -> bool {
+        let usable = self.cells.values().filter(|cell| !cell.retired).count();
+        self.average.is_none() && !self.failed && usable < self.limits.concurrency as usize
     }
 
     /// Cells that have a run which takes long.

@@ -20,6 +20,21 @@ use crate::shared::Shared;
 
 /// After a cell could not be started, so long before the next try.
 const START_AGAIN: Duration = Duration::from_secs(1);
+/// While it is not known how long a workspace's runs take, and more wait than its cells can take, one
+/// cell is added each time this has passed: short runs are over by then, long ones do not wait for
+/// each other.
+const CURIOUS: Duration = Duration::from_millis(5);
+
+/// When the dispatcher looks again if it hears nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// At once: a run that must be alone found no empty cell, and there can be one.
+    Now,
+    /// When the first runs of a workspace have had their chance to end.
+    Soon,
+    /// Never.
+    Not,
+}
 
 /// Runs until the engine stops and every cell is gone.
 pub(crate) async fn run(shared: Arc<Shared>, inbox: mpsc::Receiver<Message>) {
@@ -39,20 +54,23 @@ impl Dispatcher {
     async fn run(mut self) {
         let ready = self.shared.store.ready();
         loop {
-            match self.fill().await {
-                // A run that must be alone found no empty cell; there can be one.
-                Ok(true) => continue,
-                Ok(false) => {}
+            let again = match self.fill().await {
+                Ok(again) => again,
                 Err(error) => {
                     tracing::error!(%error, "cannot claim runs");
                     self.again();
+                    Again::Not
                 }
+            };
+            if again == Again::Now {
+                continue;
             }
             let shared = Arc::clone(&self.shared);
             tokio::select! {
                 () = ready.notified(), if !self.stopping => {}
                 Some(message) = self.inbox.recv() => self.take(message).await,
                 () = shared.stopping(), if !self.stopping => self.stop().await,
+                () = tokio::time::sleep(CURIOUS), if again == Again::Soon => {}
             }
             while let Ok(message) = self.inbox.try_recv() {
                 self.take(message).await;
@@ -97,11 +115,10 @@ impl Dispatcher {
         });
     }
 
-    /// Gives work to every pool that can take some. Answers whether it is to be called again at
-    /// once: something was done, and a pool could use another cell for what came back.
-    async fn fill(&mut self) -> Result<bool, signalbox_store::Error> {
+    /// Gives work to every pool that can take some.
+    async fn fill(&mut self) -> Result<Again, signalbox_store::Error> {
         if self.stopping {
-            return Ok(false);
+            return Ok(Again::Not);
         }
         let live = self.shared.live.load_full();
         let mut demands = Vec::new();
@@ -116,6 +133,7 @@ impl Dispatcher {
         }
         let grown = fair::share(&demands);
         let mut done = grown.iter().any(|cells| *cells > 0);
+        let mut again = Again::Not;
         let mut wants = Vec::new();
         let names: Vec<_> = self.pools.keys().cloned().collect();
         for (workspace, cells) in names.into_iter().zip(grown) {
@@ -129,6 +147,9 @@ impl Dispatcher {
             let pool = self.pool(&workspace);
             pool.place_returned();
             let runs = pool.room().min(pool.waiting);
+            if cells > 0 && pool.waiting > runs && pool.is_curious() {
+                again = Again::Soon;
+            }
             pool.waiting = 0;
             if runs > 0 {
                 wants.push(Want { workspace, runs });
@@ -141,7 +162,10 @@ impl Dispatcher {
                 self.place(claim).await;
             }
         }
-        Ok(done && self.pools.values().any(Pool::wants_one_alone))
+        if done && self.pools.values().any(Pool::wants_one_alone) {
+            again = Again::Now;
+        }
+        Ok(again)
     }
 
     async fn place(&mut self, claim: Claim) {

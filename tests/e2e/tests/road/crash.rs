@@ -80,9 +80,33 @@ fn runs_in_the_middle_of_effects_survive_a_kill_of_their_cells() {
         cell.kill9();
     }
     // Whoever lost its cell asks the world again.
-    gate.wait_for(5);
+    gate.wait_for(8);
     gate.open();
     check(&runner, &runs);
+}
+
+#[test]
+fn runs_that_wait_for_the_world_do_not_wait_for_each_other() {
+    let gate = Gate::closed();
+    let road = Scene::new(&[(
+        "ops",
+        "platform",
+        &format!("{}, limits: {{ concurrency: 4 }}", gate.grant()),
+    )])
+    .script("ops/flows/ask.rhai", &gate.ask())
+    .road();
+    let runner = road.start();
+    let runs: Vec<_> = (0..4).map(|_| runner.accept("ops/ask", &json!({}))).collect();
+    gate.wait_for(4);
+    runner.kill9();
+    // All four are in the queue before the new runner looks for the first time, and nothing else
+    // happens that would make it look again.
+    let runner = road.start();
+    gate.wait_for(8);
+    gate.open();
+    for run in &runs {
+        assert_eq!(runner.ended(run)["state"], "succeeded");
+    }
 }
 
 #[test]
