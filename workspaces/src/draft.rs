@@ -150,22 +150,12 @@ fn scripts(
     texts: &BTreeMap<String, String>,
     context: &Context<'_>,
 ) -> Vec<CheckScript> {
-    let of_steps: BTreeSet<_> = flows
-        .values()
-        .flat_map(|parsed| parsed.scripts.iter().filter(|path| **path != parsed.flow.file))
-        .collect();
-    let bare: BTreeSet<_> = flows.values().map(|parsed| &parsed.flow.file).collect();
+    let called: BTreeSet<_> = flows.values().flat_map(|parsed| &parsed.scripts).collect();
     let files = texts.keys().map(|path| CheckScript {
         name: path.clone(),
         file: context.full(path),
         origin: (1, 1),
-        kind: if of_steps.contains(path) {
-            ScriptKind::Script
-        } else if bare.contains(path) {
-            ScriptKind::Flow
-        } else {
-            ScriptKind::Library
-        },
+        kind: if called.contains(path) { ScriptKind::Script } else { ScriptKind::Library },
         code: ScriptCode::Source(path.clone()),
     });
     flows.values().flat_map(|parsed| parsed.code.iter().cloned()).chain(files).collect()

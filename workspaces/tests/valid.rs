@@ -245,7 +245,7 @@ fn spaces_comments_and_order_do_not_change_a_workspaces_identity() {
 fn a_workspace_needs_no_file_of_its_own() {
     let bare = files(&[
         ("signalbox.yaml", "version: 1\nworkspaces: { a: { kind: platform, path: a } }\n"),
-        ("a/flows/x.rhai", "1"),
+        ("a/flows/x.rhai", "fn main(inputs) { 1 }"),
     ]);
     assert_eq!(report(&bare), "");
     assert!(push(None, &bare, true).rejected.is_empty());

@@ -45,10 +45,8 @@ pub enum ScriptCode {
 /// What a piece of Rhai is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ScriptKind {
-    /// A `script:` file: must have `main(inputs)`.
+    /// A `script:` file, or a bare flow: must have `main(inputs)`.
     Script,
-    /// A bare flow: `main(inputs)`, or code that sees `inputs`.
-    Flow,
     /// A library: only what it defines counts.
     Library,
     /// `run:` of a step: sees `inputs` and `steps`.

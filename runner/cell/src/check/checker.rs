@@ -86,10 +86,7 @@ impl<'a> Checker<'a> {
     pub(super) fn place(&self, (line, column): (usize, usize), length: usize) -> Place {
         let (first, left) = self.script.origin;
         if line == 0 {
-            return match self.script.origin {
-                (1, 1) => Place::file(&self.script.file),
-                _ => Place::at(&self.script.file, first, left, 1),
-            };
+            return Place::at(&self.script.file, first, left, 1);
         }
         let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let (line, column) = (number(line), number(column.max(1)));

@@ -23,7 +23,6 @@ impl Checker<'_> {
         }
         let visible: &[&str] = match self.script.kind {
             ScriptKind::Script | ScriptKind::Library => &[],
-            ScriptKind::Flow => &["inputs"],
             ScriptKind::Run | ScriptKind::Expression => &["inputs", "steps"],
         };
         let mut scope = Scope::new();

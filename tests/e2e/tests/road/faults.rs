@@ -3,7 +3,7 @@
 
 use signalbox_e2e::{Road, Scene, diagnostics};
 
-/// Four files with six faults in two workspaces.
+/// Five files with eight faults in two workspaces.
 fn road() -> Road {
     let road = Scene::pair("", "").road();
     road.repo
@@ -16,7 +16,8 @@ fn road() -> Road {
             "shop/flows/late.yaml",
             "schedules: [{ cron: \"99 * * * *\", timezone: UTC }]\nrun: '1'\n",
         )
-        .write("shop/flows/hello.rhai", "fn main(inputs) {\n    unknown_thing(1);\n}\n");
+        .write("shop/flows/hello.rhai", "fn main(inputs) {\n    unknown_thing(1);\n}\n")
+        .write("shop/flows/bare.rhai", "1 + 1\n");
     road
 }
 
@@ -30,6 +31,7 @@ fn expected() -> Vec<(&'static str, &'static str, u64)> {
         ("SB0117", "ops/workspace.yaml", 3),
         ("SB0201", "shop/flows/scan.yaml", 4),
         ("SB0202", "shop/flows/hello.rhai", 2),
+        ("SB0205", "shop/flows/bare.rhai", 1),
     ]
 }
 
