@@ -16,6 +16,9 @@ use crate::run::{Run, Stop};
 /// A run is announced when it takes this long.
 const ANNOUNCE_AFTER: Duration = Duration::from_millis(5);
 
+/// Bytes that a host function gets through in about the time of one operation.
+const BYTES_PER_OPERATION: usize = 64;
+
 /// The link, and the run if one is evaluated.
 pub(crate) struct State {
     pub(crate) link: Link,
@@ -67,6 +70,19 @@ pub(crate) fn finish() -> Option<Run> {
 /// Called at every operation of a script. Answers something when the script must stop.
 pub(crate) fn on_operation() -> Option<Dynamic> {
     operations::count().and_then(look)
+}
+
+/// Counts what a host function does with so many bytes as operations of the script: without this a
+/// few calls on long texts would be as good as free.
+///
+/// # Errors
+/// That the run must stop.
+pub(crate) fn work(bytes: usize) -> HostResult<()> {
+    let operations = u64::try_from(bytes / BYTES_PER_OPERATION).unwrap_or(u64::MAX);
+    match operations::count_many(operations.max(1)).and_then(look) {
+        Some(_) => Err(terminated().into()),
+        None => Ok(()),
+    }
 }
 
 /// Looks at the socket and the clock.

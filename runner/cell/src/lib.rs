@@ -11,6 +11,7 @@ mod effect;
 mod ending;
 mod fault;
 mod host;
+pub mod keyed;
 mod link;
 mod operations;
 mod plan;

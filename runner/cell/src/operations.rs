@@ -26,7 +26,12 @@ pub(crate) fn look_at_once() {
 
 /// Counts an operation. Answers how many there have been when it is time to look.
 pub(crate) fn count() -> Option<u64> {
-    let done = DONE.get() + 1;
+    count_many(1)
+}
+
+/// Counts operations at once, for work inside of a host function.
+pub(crate) fn count_many(many: u64) -> Option<u64> {
+    let done = DONE.get().saturating_add(many);
     DONE.set(done);
     (done > NEXT_LOOK.get()).then_some(done)
 }

@@ -12,6 +12,8 @@ use signalbox_core::journal::{Chunk, Entry, Failure, Key, Outcome};
 use signalbox_core::run::{Reason, RunError};
 use signalbox_core::{Digest, RunId};
 
+use crate::keyed::Algorithm;
+
 /// Largest frame, without its length: DESIGN §6.7.
 pub const MAX_FRAME: usize = 8 << 20;
 
@@ -252,6 +254,15 @@ pub enum Request {
         /// The secret.
         name: String,
     },
+    /// `hmac` with a secret's handle in its key. The outcome is the digest, as bytes.
+    Hmac {
+        /// The key, with markers where values of secrets go.
+        key: String,
+        /// What is digested.
+        message: Vec<u8>,
+        /// How.
+        algorithm: Algorithm,
+    },
 }
 
 impl Request {
@@ -269,6 +280,7 @@ impl Request {
             Self::StateSwap { .. } => "state::swap",
             Self::StateDelete { .. } => "state::delete",
             Self::Secret { .. } => "secret",
+            Self::Hmac { .. } => "hmac",
         }
     }
 }

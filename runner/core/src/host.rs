@@ -54,6 +54,21 @@ macro_rules! functions {
 }
 
 functions! {
+    Pure "base64::decode" ["base64::decode(text)"]
+        "The bytes that some base64 says, with or without padding; `base64::decode_text` gives text."
+        { r#"base64::decode("aGk=").len()"# => "2" }
+    Pure "base64::decode_text" ["base64::decode_text(text)"]
+        "The text that some base64 says; an error when it is not text."
+        { r#"base64::decode_text("aGVsbG8=")"# => r#""hello""# }
+    Pure "base64::decode_url" ["base64::decode_url(text)"]
+        "The bytes that some base64 in the alphabet for URLs says, with or without padding."
+        { r#"base64::decode_url("-_8").len()"# => "2" }
+    Pure "base64::encode" ["base64::encode(text)", "base64::encode(bytes)"]
+        "Text or bytes as base64."
+        { r#"base64::encode("hello")"# => r#""aGVsbG8=""# }
+    Pure "base64::encode_url" ["base64::encode_url(text)", "base64::encode_url(bytes)"]
+        "Text or bytes as base64 in the alphabet for URLs, without padding."
+        { r#"base64::encode_url("a?>")"# => r#""YT8-""# }
     Internal "broker::request" ["broker::request(target)", "broker::request(target, inputs)"]
         "Calls another workspace's flow by `service`, `service@version` or `workspace/flow`, and waits for its result."
         { r#"broker::request("alerts.send@1", #{ message: "hello" }).message"# => r#""hello""# }
@@ -64,6 +79,14 @@ functions! {
         "A connector of the workspace: `get post put patch delete` for type `http`, which answer like `http::get`, and `send(payload)` for the others. Each of these is an effect of its own, at least once."
         { r#"connector("api").get("/bars", #{ limit: 20 }).status"# => "200",
           r##"connector("slack").send(#{ channel: "#ops", text: "up" }).status"## => "200" }
+    Pure "csv::decode" ["csv::decode(text)", "csv::decode(text, options)"]
+        "The rows of a table: maps by the names in its first row, or lists with `header: false`. Cells are text. Another `separator` than the comma is one character of ASCII."
+        { r#"csv::decode("name,size\na,1\n")"# => r#"[{"name":"a","size":"1"}]"#,
+          r#"csv::decode("1;2", #{ separator: ";", header: false })"# => r#"[["1","2"]]"# }
+    Pure "csv::encode" ["csv::encode(rows)", "csv::encode(rows, options)"]
+        "Rows as a table. Rows of maps get a first row with their keys in order, or with the `columns` that are asked for, unless `header` is `false`; `separator` as for reading."
+        { r#"csv::encode([#{ b: 2, a: "x, y" }, #{ a: 1.5 }])"# => r#""a,b\n\"x, y\",2\n1.5,\n""#,
+          r#"csv::encode([#{ b: 2, a: 1 }], #{ columns: ["b"] })"# => r#""b\n2\n""# }
     Pure "env" ["env(name)", "env(name, default)"]
         "A value of the workspace's own environment; without a default, an unknown name is an error."
         { r#"env("LOG_LEVEL")"# => r#""info""#, r#"env("MISSING", "none")"# => r#""none""# }
@@ -73,6 +96,14 @@ functions! {
     Pure "hash::sha512" ["hash::sha512(text)", "hash::sha512(bytes)"]
         "The SHA-512 digest, as hexadecimal text."
         { r#"hash::sha512("abc").len()"# => "128" }
+    Cheap "hmac" ["hmac(key, message)", "hmac(key, message, options)"]
+        "The HMAC of text or bytes, as hexadecimal text; options are `algorithm` (`sha256` or `sha512`) and `encoding` (`hex`, `base64` or `bytes`). With a secret's handle as the key, or in it, the runner makes the digest."
+        { r#"hmac("Jefe", "what do ya want for nothing?").sub_string(0, 8)"# => r#""5bdcc146""#,
+          r#"hmac(secret("TOKEN"), "body", #{ encoding: "base64" }).len()"# => "44" }
+    Pure "http::basic" ["http::basic(user, password)"]
+        "The value of an `authorization` header with a user and password; either may be a secret's handle."
+        { r#"http::basic("Aladdin", "open sesame")"# => r#""Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==""#,
+          r#"http::get("https://example.test/", #{ headers: #{ authorization: http::basic("me", secret("TOKEN")) } }).ok"# => "true" }
     Outside "http::delete" ["http::delete(url)", "http::delete(url, options)"]
         "A DELETE request to a granted host."
         { r#"http::delete("https://example.test/1").ok"# => "true" }
@@ -118,6 +149,31 @@ functions! {
     Cheap "random" ["random()", "random(low, high)"]
         "A number from 0 up to 1, or a whole number from `low` to `high`, both included. Not for secrets."
         { "let r = random(); r >= 0.0 && r < 1.0" => "true", "random(3, 3)" => "3" }
+    Pure "regex::captures" ["regex::captures(text, pattern)"]
+        "The groups of the first match, by number, the whole match being `0`, and by name; `()` when there is none."
+        { r#"regex::captures("2026-11-21", "(?<year>\\d+)-(\\d+)").year"# => r#""2026""#,
+          r#"regex::captures("ab", "a(x)?b")"# => r#"{"0":"ab","1":null}"# }
+    Pure "regex::captures_all" ["regex::captures_all(text, pattern)"]
+        "The groups of every match."
+        { r#"regex::captures_all("a=1 b=2", "(?<k>\\w)=(?<v>\\d)").map(|m| m.k + m.v)"# => r#"["a1","b2"]"# }
+    Pure "regex::escape" ["regex::escape(text)"]
+        "The pattern that matches exactly this text."
+        { r#"regex::is_match("a.b", "^" + regex::escape("a.b") + "$")"# => "true" }
+    Pure "regex::find" ["regex::find(text, pattern)"]
+        "The first match; `()` when there is none."
+        { r#"regex::find("took 45 ms", "\\d+")"# => r#""45""#, r#"regex::find("none", "\\d+")"# => "null" }
+    Pure "regex::find_all" ["regex::find_all(text, pattern)"]
+        "Every match, from left to right, none inside of another."
+        { r#"regex::find_all("1 to 20", "\\d+")"# => r#"["1","20"]"# }
+    Pure "regex::is_match" ["regex::is_match(text, pattern)"]
+        "Whether the pattern matches anywhere; `^` and `$` bind it to the ends, `(?i)` at its start ignores case."
+        { r#"regex::is_match("Error: disk", "(?i)^error")"# => "true" }
+    Pure "regex::replace" ["regex::replace(text, pattern, replacement)"]
+        "The text with every match replaced; `$1` and `${name}` in the replacement are groups, `$$` is a dollar."
+        { r#"regex::replace("2026-11-21", "(\\d+)-(\\d+)-(\\d+)", "$3.$2.$1")"# => r#""21.11.2026""# }
+    Pure "regex::split" ["regex::split(text, pattern)"]
+        "The parts of a text between the matches."
+        { r#"regex::split("a, b;c", "[,;] *")"# => r#"["a","b","c"]"# }
     Pure "run::attempt" ["run::attempt()"]
         "Which attempt of the run this is, from 1."
         { "run::attempt()" => "1" }
@@ -163,6 +219,36 @@ functions! {
     Internal "state::swap" ["state::swap(name, expected, value)"]
         "Sets a value if it is as expected, `()` for missing; the result says whether it was."
         { r#"[state::swap("x", (), 1), state::swap("x", (), 2)]"# => "[true,false]" }
+    Pure "stats::exponential_average" ["stats::exponential_average(numbers, width)"]
+        "The exponential moving average at every number, each weighing 2 / (width + 1) against all before it."
+        { "stats::exponential_average([1, 2, 4], 3)" => "[1.0,1.5,2.75]" }
+    Pure "stats::max" ["stats::max(numbers)"]
+        "The largest number, as it stands in the list."
+        { "stats::max([1, 7, 2.5])" => "7" }
+    Pure "stats::mean" ["stats::mean(numbers)"]
+        "The arithmetic mean. As with every figure but the sum, a list without numbers is an error."
+        { "stats::mean([1, 2, 6])" => "3.0" }
+    Pure "stats::median" ["stats::median(numbers)"]
+        "The number in the middle, or between the two that are."
+        { "stats::median([9, 1, 2, 3])" => "2.5" }
+    Pure "stats::min" ["stats::min(numbers)"]
+        "The smallest number, as it stands in the list."
+        { "stats::min([4, 1.5, 2])" => "1.5" }
+    Pure "stats::moving_average" ["stats::moving_average(numbers, width)"]
+        "The mean of each number and those before it, `width` of them; the first ones have fewer."
+        { "stats::moving_average([1, 3, 5, 7], 2)" => "[1.0,2.0,4.0,6.0]" }
+    Pure "stats::percentile" ["stats::percentile(numbers, percent)"]
+        "What so many percent of the numbers are at most; between two of them by their distance."
+        { "stats::percentile([10, 20, 30, 40], 75)" => "32.5" }
+    Pure "stats::slope" ["stats::slope(numbers)"]
+        "How steep the straight line through the numbers is, per place in the list."
+        { "stats::slope([1, 3, 5])" => "2.0" }
+    Pure "stats::stddev" ["stats::stddev(numbers)"]
+        "The standard deviation of these numbers, divided by how many there are."
+        { "stats::stddev([2, 4, 4, 4, 5, 5, 7, 9])" => "2.0" }
+    Pure "stats::sum" ["stats::sum(numbers)"]
+        "The sum, whole when all numbers are; 0 of none."
+        { "stats::sum([1, 2])" => "3", "stats::sum([0.5, 2])" => "2.5" }
     Cheap "step" ["step(name, closure)"]
         "Calls the closure and keeps its result: it is not called again when the run is resumed or retried."
         { r#"step("score", || 40 + 2)"# => "42" }
@@ -221,9 +307,37 @@ functions! {
     Pure "time::weekday" ["time::weekday(moment)", "time::weekday(moment, zone)"]
         "The day of the week, 1 for Monday to 7 for Sunday."
         { r#"time::weekday("2026-11-21T12:00:00Z", "UTC")"# => "6" }
+    Pure "toml::decode" ["toml::decode(text)"]
+        "The map that some TOML says; dates and times are text."
+        { r#"toml::decode("[a]\nb = 1\nc = 2026-11-21").a"# => r#"{"b":1,"c":"2026-11-21"}"# }
+    Pure "toml::encode" ["toml::encode(map)"]
+        "A map as TOML; `()` has no form there."
+        { r#"toml::encode(#{ b: 1, a: #{ c: "x" } })"# => r#""b = 1\n\n[a]\nc = \"x\"\n""# }
+    Pure "url::decode" ["url::decode(text)"]
+        "The text that some of a URL stands for."
+        { r#"url::decode("a%20b%2F")"# => r#""a b/""# }
+    Pure "url::encode" ["url::encode(text)"]
+        "The text as it may stand anywhere in a URL."
+        { r#"url::encode("a b/ä")"# => r#""a%20b%2F%C3%A4""# }
+    Pure "url::join" ["url::join(base, reference)"]
+        "Where a reference leads from a URL."
+        { r#"url::join("https://a.test/x/y?q=1", "../z")"# => r#""https://a.test/z""# }
+    Pure "url::parse" ["url::parse(text)"]
+        "A URL's scheme, user, password, host, port, path, query and fragment. The query is a map; a name that it has more than once has a list."
+        { r#"url::parse("https://a.test/x?q=1&q=2").port"# => "443",
+          r#"url::parse("https://a.test/x?q=1&q=2").query"# => r#"{"q":["1","2"]}"# }
+    Pure "url::query" ["url::query(map)"]
+        "The query of a URL, without `?`; a list repeats its name, `()` leaves it out."
+        { r#"url::query(#{ q: "a b", tag: [1, 2], none: () })"# => r#""q=a%20b&tag=1&tag=2""# }
     Cheap "uuid" ["uuid()"]
         "A random UUID, version 4."
         { "uuid().len()" => "36" }
+    Pure "yaml::decode" ["yaml::decode(text)"]
+        "The value of one document of YAML 1.2, in which `no` and `017` are text. Anchors, aliases and tags are refused."
+        { r#"yaml::decode("a: [1, no]\nb: 0.5")"# => r#"{"a":[1,"no"],"b":0.5}"# }
+    Pure "yaml::encode" ["yaml::encode(value)"]
+        "A value as YAML."
+        { r#"yaml::encode(#{ b: [1, "no"], a: () })"# => r#""a: ~\nb:\n  - 1\n  - \"no\"\n""# }
 }
 
 /// The host function of a name.

@@ -22,6 +22,23 @@ pub fn marker(name: &str, proof: &[u8; 16]) -> String {
     text
 }
 
+/// What stands for a secret's name in the marker of credentials; no secret can have this name.
+const BASIC: &str = "basic";
+
+/// The marker of `user:password` with markers of secrets in it, which becomes base64 as a whole
+/// once their values are in.
+pub fn basic_marker(credentials: &str) -> String {
+    format!("{PREFIX}{BASIC}:{}{SUFFIX}", crate::text::hex(credentials.as_bytes()))
+}
+
+/// The credentials in a marker's parts, if it is one of [`basic_marker`].
+pub fn basic_credentials(name: &str, proof: &str) -> Option<String> {
+    if name != BASIC {
+        return None;
+    }
+    crate::text::unhex(proof).and_then(|bytes| String::from_utf8(bytes).ok())
+}
+
 /// Whether some text carries anything that looks like a marker, valid or not.
 pub fn has_marker(text: &str) -> bool {
     text.contains(PREFIX)
@@ -77,5 +94,22 @@ mod tests {
         assert_eq!(seen, Ok(format!("Bearer KEY={}!", "ab".repeat(16))));
         assert_eq!(hide_markers(&text), "Bearer [secret KEY]!");
         assert_eq!(hide_markers("⟦secret:open"), "⟦secret:open");
+    }
+
+    #[test]
+    fn credentials_hide_the_markers_in_them_and_give_them_back() {
+        let credentials = format!("me:{}", marker("KEY", &[0xab; 16]));
+        let text = basic_marker(&credentials);
+        assert!(has_marker(&text));
+        let mut found = None;
+        replace_markers(&text, |name, proof| {
+            found = basic_credentials(name, proof);
+            Ok::<_, ()>(String::new())
+        })
+        .unwrap();
+        assert_eq!(found.as_deref(), Some(credentials.as_str()));
+        assert!(!is_name(BASIC));
+        assert_eq!(basic_credentials("KEY", "00"), None);
+        assert_eq!(basic_credentials(BASIC, "0"), None);
     }
 }

@@ -4,6 +4,7 @@ use rhai::{Dynamic, Engine, Map, Module, NativeCallContext};
 use signalbox_core::Value;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::Failure;
+use signalbox_core::secret::{basic_marker, has_marker};
 
 use super::{argument, open_argument, open_text, placed, response};
 use crate::context;
@@ -37,6 +38,9 @@ pub(super) fn register(engine: &mut Engine) {
             },
         );
     }
+    module.set_native_fn("basic", |ctx: NativeCallContext, user: Dynamic, password: Dynamic| {
+        placed(&ctx, || basic(&user, &password))
+    });
     module.set_native_fn(
         "request",
         |ctx: NativeCallContext, method: &str, url: &str, options: Map| {
@@ -73,6 +77,21 @@ fn send(method: &str, url: &str, body: Option<Dynamic>, mut options: Map) -> Hos
     let timeout_ms = options.get("timeout").map(milliseconds).transpose()?;
     let request = HttpRequest { method: method.to_owned(), url, headers, body, timeout_ms };
     response::of_outcome(&ask(Request::Http(request))?)
+}
+
+/// Credentials for the header `authorization` (RFC 7617). With a secret's handle in them the runner
+/// encodes them, at the last moment.
+fn basic(user: &Dynamic, password: &Dynamic) -> HostResult<String> {
+    let (user, password) = (plain(&argument(user)?)?, plain(&argument(password)?)?);
+    if !has_marker(&user) && user.contains(':') {
+        return super::fail(Code::BadValue, "a user's name with `:` in it, which basic cannot say");
+    }
+    let credentials = format!("{user}:{password}");
+    Ok(if has_marker(&credentials) {
+        format!("Basic {}", basic_marker(&credentials))
+    } else {
+        format!("Basic {}", super::base64::encoded(credentials.as_bytes()))
+    })
 }
 
 /// Headers from a map of texts or numbers. Handles of secrets may stand here.

@@ -2,27 +2,37 @@
 //! `signalbox_core::host` documents every one of them, and a test holds the two together.
 
 mod arguments;
+mod base64;
+mod bounds;
 mod broker;
 mod connector;
+mod csv;
 mod env;
 mod hash;
+mod hmac;
 mod http;
 mod json;
 mod log;
 mod now;
+mod options;
 mod random;
+mod regex;
+mod register;
 mod response;
 mod run;
 mod secret;
 mod state;
+mod stats;
 mod step;
 mod text;
 mod time;
+mod toml;
+mod url;
 mod uuid;
-
-use rhai::Engine;
+mod yaml;
 
 pub(crate) use broker::request;
+pub(crate) use register::register;
 #[cfg(test)]
 pub(crate) use secret::proof;
 
@@ -32,25 +42,4 @@ use arguments::{argument, fail, open_argument, open_map, open_text, placed};
 #[cfg(test)]
 pub(crate) fn connector_type() -> std::any::TypeId {
     std::any::TypeId::of::<connector::Connector>()
-}
-
-/// Adds every host function to an engine.
-pub(crate) fn register(engine: &mut Engine) {
-    broker::register(engine);
-    connector::register(engine);
-    env::register(engine);
-    hash::register(engine);
-    http::register(engine);
-    json::register(engine);
-    log::register(engine);
-    now::register(engine);
-    random::register(engine);
-    response::register(engine);
-    run::register(engine);
-    secret::register(engine);
-    state::register(engine);
-    step::register(engine);
-    text::register(engine);
-    time::register(engine);
-    uuid::register(engine);
 }

@@ -5,6 +5,7 @@ mod check;
 mod cost;
 mod effects;
 mod examples;
+mod formats;
 mod limits;
 mod replay;
 mod runner;

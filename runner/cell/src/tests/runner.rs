@@ -171,6 +171,10 @@ impl Runner {
 
     /// Sends a run. Answers its number.
     pub(super) fn start(&mut self, program: u32, inputs: &str, journal: &[Entry]) -> u32 {
+        self.start_with(program, encode(&from_json_str(inputs).unwrap()), journal)
+    }
+
+    fn start_with(&mut self, program: u32, inputs: Vec<u8>, journal: &[Entry]) -> u32 {
         self.next += 1;
         let run = self.next;
         if !journal.is_empty() {
@@ -189,7 +193,7 @@ impl Runner {
         self.send(&ToCell::Start(Box::new(Start {
             run,
             program,
-            inputs: encode(&from_json_str(inputs).unwrap()),
+            inputs,
             about,
             marker_key: [9; 32],
             seed: 42,
@@ -201,6 +205,13 @@ impl Runner {
     /// Evaluates a plan without inputs.
     pub(super) fn evaluate(&mut self, plan: &Plan) -> Record {
         self.replay(plan, &[])
+    }
+
+    /// Evaluates a plan with inputs, in canonical bytes.
+    pub(super) fn evaluate_with(&mut self, plan: &Plan, inputs: &[u8]) -> Record {
+        let program = self.load(plan);
+        let run = self.start_with(program, inputs.to_vec(), &[]);
+        self.follow(run, &mut |runner, request| Answer::Outcome(runner.perform(request)))
     }
 
     /// Evaluates a plan with a journal, answering effects from memory.
@@ -280,6 +291,9 @@ impl Runner {
             }
             Request::StateDelete { name } => Value::Bool(self.state.remove(name).is_some()),
             Request::Secret { .. } => Value::Null,
+            Request::Hmac { message, algorithm, .. } => {
+                Value::Bytes(algorithm.digest(b"the value", message))
+            }
             Request::Http(request) if request.url.contains("refused") => {
                 return Outcome::Failed(Failure::permanent(Code::Denied, "not granted"));
             }

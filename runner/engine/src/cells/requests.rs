@@ -178,7 +178,10 @@ impl Driver {
 
     async fn perform(&mut self, ticket: Ticket, request: Request) {
         match request {
-            Request::StateGet { .. } | Request::StateList { .. } | Request::Secret { .. } => {
+            Request::StateGet { .. }
+            | Request::StateList { .. }
+            | Request::Secret { .. }
+            | Request::Hmac { .. } => {
                 self.perform_outside(ticket, request);
             }
             Request::StateSet { name, value } => {

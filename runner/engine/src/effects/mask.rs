@@ -1,5 +1,8 @@
 //! Masks the values of secrets in what comes back from the world, exact and encoded.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::secret::Used;
 
 /// What stands where a secret stood.
@@ -64,27 +67,11 @@ fn forms(value: &str) -> Vec<Vec<u8>> {
 fn base64_inside(bytes: &[u8], shift: usize) -> String {
     let mut padded = vec![0; shift];
     padded.extend_from_slice(bytes);
-    let coded = base64(&padded);
+    let coded = STANDARD.encode(&padded);
     let coded = coded.trim_end_matches('=');
     let from = [0, 2, 3][shift];
     let to = if padded.len().is_multiple_of(3) { coded.len() } else { coded.len() - 1 };
     coded.get(from..to).unwrap_or_default().to_owned()
-}
-
-/// RFC 4648 §4.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let mut word = [0; 4];
-        word[1..=chunk.len()].copy_from_slice(chunk);
-        let word = u32::from_be_bytes(word);
-        for at in 0..4 {
-            let index = (word >> (18 - 6 * at)) & 63;
-            out.push(if at <= chunk.len() { char::from(ALPHABET[index as usize]) } else { '=' });
-        }
-    }
-    out
 }
 
 fn replace(body: Vec<u8>, form: &[u8]) -> Vec<u8> {
@@ -130,17 +117,8 @@ mod tests {
     fn a_secret_inside_of_what_is_encoded_is_masked_too() {
         let used = vec![Zeroizing::new("correct-horse-battery".to_owned())];
         for around in [("", ""), ("u:", ""), ("user:", "x"), ("a", "bc"), ("ab", "!")] {
-            let coded = base64(format!("{}correct-horse-battery{}", around.0, around.1).as_bytes());
+            let coded = STANDARD.encode(format!("{}correct-horse-battery{}", around.0, around.1));
             assert!(text(coded.clone(), &used).contains("[masked]"), "{around:?}: {coded}");
-        }
-    }
-
-    #[test]
-    fn base64_is_that_of_the_rfc() {
-        let vectors =
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")];
-        for (plain, coded) in vectors {
-            assert_eq!(base64(plain.as_bytes()), coded);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! DESIGN §6.7. Secrets are put in at the last moment and masked in whatever comes back.
 
 mod connectors;
+mod hmac;
 mod http;
 mod mask;
 mod perform;

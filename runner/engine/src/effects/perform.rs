@@ -8,7 +8,7 @@ use signalbox_core::codes::Code;
 use signalbox_core::journal::{Failure, Key, Outcome};
 use signalbox_core::{Digest, RunId, Value, WorkspaceName, secret as marker, value};
 
-use super::{connectors, http, secret};
+use super::{connectors, hmac, http, secret};
 use crate::border::check_state_name;
 use crate::revisions::Pinned;
 use crate::shared::Shared;
@@ -55,6 +55,9 @@ pub(crate) async fn perform(context: &Context, request: Request) -> Outcome {
         Request::StateGet { name } => state_get(context, &name).await,
         Request::StateList { prefix } => state_list(context, &prefix).await,
         Request::Secret { name } => secret::check(context, &name).await,
+        Request::Hmac { key, message, algorithm } => {
+            hmac::perform(context, &key, &message, algorithm).await
+        }
         Request::Http(request) => http::perform(context, request).await,
         Request::Connector { name, method, arguments } => {
             connectors::perform(context, &name, &method, &arguments).await

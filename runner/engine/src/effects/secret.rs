@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::Failure;
-use signalbox_core::secret::replace_markers;
+use signalbox_core::secret::{basic_credentials, replace_markers};
 use signalbox_core::{Value, template};
 use zeroize::Zeroizing;
 
@@ -33,28 +35,55 @@ pub(super) async fn fill_markers(
     text: &str,
     used: &mut Used,
 ) -> Result<String, Failure> {
-    let mut values: BTreeMap<String, Zeroizing<String>> = BTreeMap::new();
     let key = context.shared.secrets.marker_key(&context.run);
     let mut names = BTreeSet::new();
-    replace_markers(text, |name, proof| {
-        if proof != signalbox_core::text::hex(&Secrets::proof(&key, name)) {
-            let message = "text that looks like a secret but is none of this run";
-            return Err(Failure::permanent(Code::SecretMisused, message));
-        }
-        names.insert(name.to_owned());
-        Ok(String::new())
+    replace_markers(text, |name, proof| match basic_credentials(name, proof) {
+        Some(credentials) => collect(&credentials, &key, &mut names),
+        None => check_proof(name, proof, &key, &mut names),
     })?;
+    let mut values: Values = BTreeMap::new();
     for name in names {
         let value = read(context, &name).await?;
         values.insert(name, value);
     }
-    let filled = replace_markers(text, |name, _| {
-        Ok::<_, Failure>(values.get(name).map(|value| value.to_string()).unwrap_or_default())
+    let filled = replace_markers(text, |name, proof| match basic_credentials(name, proof) {
+        Some(credentials) => put_in(&credentials, &values).map(|text| STANDARD.encode(text)),
+        None => Ok(value_of(name, &values)),
     })?;
     for value in values.into_values() {
         remember(value, used);
     }
     Ok(filled)
+}
+
+/// Values by the names of their secrets.
+type Values = BTreeMap<String, Zeroizing<String>>;
+
+/// The names in credentials, which hold no other credentials.
+fn collect(text: &str, key: &[u8; 32], names: &mut BTreeSet<String>) -> Result<String, Failure> {
+    replace_markers(text, |name, proof| check_proof(name, proof, key, names))
+}
+
+fn check_proof(
+    name: &str,
+    proof: &str,
+    key: &[u8; 32],
+    names: &mut BTreeSet<String>,
+) -> Result<String, Failure> {
+    if proof != signalbox_core::text::hex(&Secrets::proof(key, name)) {
+        let message = "text that looks like a secret but is none of this run";
+        return Err(Failure::permanent(Code::SecretMisused, message));
+    }
+    names.insert(name.to_owned());
+    Ok(String::new())
+}
+
+fn put_in(text: &str, values: &Values) -> Result<String, Failure> {
+    replace_markers(text, |name, _| Ok(value_of(name, values)))
+}
+
+fn value_of(name: &str, values: &Values) -> String {
+    values.get(name).map(|value| value.to_string()).unwrap_or_default()
 }
 
 /// Keeps a value for masking, once.

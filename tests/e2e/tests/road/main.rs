@@ -30,6 +30,7 @@ mod poison;
 mod rollback;
 mod schedules;
 mod secrets;
+mod secrets_keyed;
 mod secrets_places;
 mod sources;
 mod streams;
