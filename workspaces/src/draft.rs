@@ -37,6 +37,7 @@ pub fn read(entry: &RootEntry, revision: &Revision, folder: &Folder) -> Draft {
     let context = Context { folder, run_time: entry.grants.limits.run_time };
     let flows = read_flows(&manifest, &context, &mut faults);
     check_named_flows(&manifest, &flows, &context, &mut faults);
+    check_webhooks(&manifest, &flows, &context, &mut faults);
     let (texts, unreadable) = sources::gather(folder);
     faults.extend(unreadable);
     let request = CheckRequest {
@@ -144,6 +145,29 @@ fn check_named_flows(
     faults.append(&mut at.into_list());
 }
 
+/// Whether what each webhook's `inputs` say fits its flow, as far as it can be said.
+fn check_webhooks(
+    manifest: &Manifest,
+    flows: &BTreeMap<FlowName, Parsed>,
+    context: &Context<'_>,
+    faults: &mut Vec<Diagnostic>,
+) {
+    let mut at = Faults::of(context.full(WORKSPACE_FILE));
+    for (name, webhook) in &manifest.webhooks {
+        let known = webhook.inputs.as_ref().and_then(flow::literal_inputs);
+        let (Some(known), Some(parsed)) = (known, flows.get(&webhook.flow)) else { continue };
+        let given = known.iter().map(|(name, value)| (name.as_str(), value.as_ref()));
+        let unfit = parsed.flow.inputs.faults(given);
+        let told: Vec<_> = unfit.iter().map(|f| format!("`{}` {}", f.input, f.message)).collect();
+        if let (false, Some(mark)) = (told.is_empty(), manifest.webhook_marks.get(name)) {
+            let message =
+                format!("`{}` does not take these inputs: {}", webhook.flow, told.join("; "));
+            at.error(Code::InputsDoNotFit, *mark, message);
+        }
+    }
+    faults.append(&mut at.into_list());
+}
+
 /// Everything to check: the code in flow files, and every script file once, as what it is most.
 fn scripts(
     flows: &BTreeMap<FlowName, Parsed>,
@@ -186,6 +210,7 @@ fn assemble(
         may_start: manifest.may_start,
         accepts: manifest.accepts,
         uses: manifest.uses,
+        webhooks: manifest.webhooks,
         flows: flows.into_iter().map(|(name, parsed)| (name, parsed.flow)).collect(),
         sources: texts.keys().filter_map(digest).collect(),
     }

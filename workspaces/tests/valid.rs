@@ -101,6 +101,61 @@ fn request(files: &Files) -> CheckRequest {
 }
 
 #[test]
+fn webhooks_of_every_kind_are_read() {
+    use signalbox_core::webhook::{Auth, Mode, Stamp};
+    let files = files(&[
+        ("signalbox.yaml", "version: 1\nworkspaces: { ops: { kind: platform, path: ops } }\n"),
+        (
+            "ops/flows/order.yaml",
+            "inputs: { id: { type: integer, required: true } }\nrun: inputs.id\n",
+        ),
+        (
+            "ops/workspace.yaml",
+            r#"
+secrets: [KEY, OLD_KEY]
+webhooks:
+  github:
+    flow: order
+    auth: { hmac_sha256: ["${secrets.KEY}", "${secrets.OLD_KEY}"], header: X-Hub-Signature-256 }
+    idempotency: X-GitHub-Delivery
+    inputs: { id: "${body.pull_request.number}" }
+  slack:
+    flow: order
+    auth:
+      hmac_sha256: "${secrets.KEY}"
+      header: X-Slack-Signature
+      timestamp: X-Slack-Request-Timestamp
+      payload: "v0:${timestamp}:${body}"
+    mode: sync
+    timeout: 3s
+  key: { flow: order, auth: { api_key: "${secrets.KEY}", header: X-Key }, rate_limit: 60/m }
+  user: { flow: order, auth: { basic: { user: nas, password: "${secrets.KEY}" } }, mode: sync }
+"#,
+        ),
+    ]);
+    assert_eq!(report(&files), "");
+    let ops = &good(&files)[&"ops".parse().unwrap()];
+    let github = &ops.webhooks["github"];
+    assert_eq!(github.auth.secrets(), ["KEY", "OLD_KEY"]);
+    assert_eq!(github.idempotency.as_deref(), Some("X-GitHub-Delivery"));
+    assert_eq!((github.mode, github.max_body()), (Mode::Async, 25 << 20));
+    let slack = &ops.webhooks["slack"];
+    let stamp = Stamp {
+        header: "X-Slack-Request-Timestamp".into(),
+        tolerance: Duration::from_mins(5),
+        payload: "v0:${timestamp}:${body}".into(),
+    };
+    let header = "X-Slack-Signature".to_owned();
+    let auth = Auth::HmacSha256 { keys: vec!["KEY".into()], header, stamp: Some(stamp) };
+    assert_eq!(slack.auth, auth);
+    assert_eq!(slack.mode, Mode::Sync { timeout: Duration::from_secs(3) });
+    assert_eq!(ops.webhooks["key"].rate_limit.unwrap().count, 60);
+    assert_eq!(ops.webhooks["key"].max_body(), 1 << 20);
+    assert_eq!(ops.webhooks["user"].auth.kind(), "basic");
+    assert_eq!(ops.webhooks["user"].mode, Mode::Sync { timeout: Duration::from_secs(30) });
+}
+
+#[test]
 fn a_whole_repository_is_read() {
     assert_eq!(report(&repository()), "");
     let read = good(&repository());

@@ -12,10 +12,11 @@ use crate::ids::{Digest, FlowName, Revision, ServiceName, WorkspaceName};
 use crate::inputs::Schema;
 use crate::schedule::Schedule;
 use crate::value::Value;
+use crate::webhook::Webhook;
 
 /// Version of everything that turns files into a [`Workspace`]. Part of a workspace's identity: a
 /// runner that checks more than the one before looks at everything again.
-pub const VALIDATOR_VERSION: u32 = 1;
+pub const VALIDATOR_VERSION: u32 = 2;
 
 /// Platform or domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -70,6 +71,9 @@ pub struct Workspace {
     pub accepts: BTreeSet<FlowName>,
     /// Services that it calls; domain only.
     pub uses: BTreeSet<ServiceUse>,
+    /// Requests from outside that start its flows, by name.
+    #[serde(default)]
+    pub webhooks: BTreeMap<String, Webhook>,
     /// Its flows.
     pub flows: BTreeMap<FlowName, Flow>,
     /// Digest of every script and library, by path from the workspace's folder.

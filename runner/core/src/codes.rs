@@ -57,6 +57,7 @@ codes! {
     ManifestMissing = "SB0120", "no root manifest";
     UnknownConnectorType = "SB0121", "an unknown type of connector";
     InputDefault = "SB0122", "a default that its own rule refuses";
+    OpenWebhook = "SB0123", "a webhook that anybody may send to";
 
     ScriptSyntax = "SB0201", "a script that does not compile";
     UnknownFunction = "SB0202", "an unknown function or module";
@@ -117,6 +118,10 @@ codes! {
     MediaType = "SB0609", "a body that is not JSON";
     Conflict = "SB0610", "not possible in the present state";
     MethodNotAllowed = "SB0611", "a method that the route does not have";
+    SenderUnproven = "SB0612", "a webhook's sender who did not prove who they are";
+    WebhookUnavailable = "SB0613", "a webhook that cannot be answered now";
+    WebhookRunFailed = "SB0614", "the run that a webhook's sender waited for did not succeed";
+    WebhookRate = "SB0615", "more deliveries than the webhook takes";
 
     DataNewer = "SB0701", "a data directory of a newer version";
     DataInUse = "SB0702", "a data directory in use by another process";

@@ -20,6 +20,7 @@ pub mod source;
 pub mod template;
 pub mod text;
 pub mod value;
+pub mod webhook;
 
 pub use ids::{DeploymentId, Digest, FlowName, FlowRef, Revision, RunId, WorkspaceName};
 pub use value::Value;

@@ -148,6 +148,11 @@ pub enum Trigger {
         /// The service that was named, if one was.
         service: Option<String>,
     },
+    /// A request from outside.
+    Webhook {
+        /// The webhook's name in its workspace.
+        webhook: String,
+    },
     /// The API, or a command that speaks to it.
     Api,
     /// A re-run of an ended run.
@@ -163,6 +168,7 @@ impl Trigger {
         match self {
             Self::Schedule { .. } => "schedule",
             Self::Call { .. } => "call",
+            Self::Webhook { .. } => "webhook",
             Self::Api => "api",
             Self::Retry { .. } => "retry",
         }

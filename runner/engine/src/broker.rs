@@ -1,11 +1,8 @@
 //! The broker at run time: every call is decided here, by the declarations that are live now.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use signalbox_core::broker::{Permit, Refusal, Rule, Target, check_chain, decide};
-use signalbox_core::catalog::RateLimit;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
 use signalbox_core::ids::{FlowRef, ServiceName};
@@ -16,6 +13,7 @@ use signalbox_store::contract::{CallDecision, CallRecord, NewCall};
 
 use crate::border::{MAX_VALUE, check_value};
 use crate::live::Live;
+use crate::rates::Rates;
 
 /// Most bytes of a target in a record.
 const MAX_TARGET: usize = 300;
@@ -23,7 +21,7 @@ const MAX_TARGET: usize = 300;
 /// The broker's own memory: how often services were called lately.
 #[derive(Debug, Default)]
 pub(crate) struct Broker {
-    lately: Mutex<BTreeMap<ServiceName, VecDeque<Instant>>>,
+    lately: Rates<ServiceName>,
 }
 
 /// A call that may be made, and until when its answer is waited for.
@@ -68,7 +66,7 @@ impl Broker {
         let record = describe(record, &permit);
         if let Some((service, export)) = permit.export
             && let Some(limit) = export.rate_limit
-            && !self.take(service, limit)
+            && !self.lately.take(service, limit)
         {
             let message = format!(
                 "`{service}` takes {} calls in {} s, over all callers",
@@ -91,21 +89,6 @@ impl Broker {
             }
             Ok(Target::Flow(_)) | Err(_) => None,
         }
-    }
-
-    /// Takes a place in a service's rate, if there is one.
-    fn take(&self, service: &ServiceName, limit: RateLimit) -> bool {
-        let now = Instant::now();
-        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
-        let calls = lately.entry(service.clone()).or_default();
-        while calls.front().is_some_and(|at| now.duration_since(*at) >= limit.per) {
-            calls.pop_front();
-        }
-        let free = calls.len() < limit.count as usize;
-        if free {
-            calls.push_back(now);
-        }
-        free
     }
 }
 

@@ -18,7 +18,8 @@ use crate::outcome::{Outcome, SyncReport};
 use crate::runs::{StartRequest, Started};
 use crate::scheduler::{NextSlot, ScheduleView};
 use crate::shared::Shared;
-use crate::{deployer, dispatcher, expiry, retention, scheduler};
+use crate::webhooks::{Arrival, WebhookView};
+use crate::{deployer, dispatcher, expiry, retention, scheduler, webhooks};
 
 /// What an orderly stop may take beyond the grace that runs have.
 const LAST: Duration = Duration::from_secs(5);
@@ -185,6 +186,16 @@ impl Handle {
     /// The next slots over all schedules, soonest first.
     pub fn next_slots(&self, limit: usize) -> Vec<NextSlot> {
         scheduler::next_slots(&self.shared, limit)
+    }
+
+    /// A request at a webhook; `None` when nothing live has it.
+    pub fn webhook(&self, workspace: &str, name: &str) -> Option<Arrival> {
+        Arrival::find(&self.shared, workspace, name)
+    }
+
+    /// Every webhook of live workspaces, by workspace and name.
+    pub async fn webhooks(&self) -> Result<Vec<WebhookView>, Error> {
+        webhooks::list(&self.shared).await
     }
 
     /// Events from now on, or after the one with an id that a client saw last.

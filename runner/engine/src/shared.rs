@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use signalbox_core::RunId;
 use signalbox_core::clock::Clock;
+use signalbox_core::{RunId, WorkspaceName};
 use signalbox_store::Store;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -20,6 +20,7 @@ use crate::link::{Link, Message};
 use crate::live::Live;
 use crate::options::{Error, Options};
 use crate::process::Spawner;
+use crate::rates::Rates;
 use crate::revisions::Revisions;
 use crate::secrets::Secrets;
 use crate::waits::Waits;
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) egress: Egress,
     pub(crate) events: Events,
     pub(crate) broker: Broker,
+    /// How often each webhook was delivered to lately.
+    pub(crate) webhook_rates: Rates<(WorkspaceName, String)>,
     pub(crate) desk: Desk,
     pub(crate) waits: Waits,
     pub(crate) spawner: Spawner,
@@ -74,6 +77,7 @@ impl Shared {
             egress: Egress::new(&options.own_ports)?,
             events: Events::starting_at(options.clock.now()),
             broker: Broker::default(),
+            webhook_rates: Rates::default(),
             desk: Desk::with(memory),
             waits: Waits::default(),
             spawner: Spawner::start()?,

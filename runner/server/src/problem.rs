@@ -28,6 +28,8 @@ pub(crate) struct Problem {
     diagnostics: Vec<Diagnostic>,
     /// Whether the same request may succeed later.
     passing: bool,
+    /// How a client is asked to prove who it is, when not by the token.
+    challenge: Option<&'static str>,
 }
 
 /// A problem, as clients see it (RFC 9457).
@@ -65,7 +67,14 @@ pub(crate) struct InputFault {
 impl Problem {
     /// A problem with a code and what happened.
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), faults: vec![], diagnostics: vec![], passing: false }
+        Self {
+            code,
+            detail: detail.into(),
+            faults: vec![],
+            diagnostics: vec![],
+            passing: false,
+            challenge: None,
+        }
     }
 
     /// A request that cannot be read.
@@ -89,22 +98,29 @@ impl Problem {
         Self { diagnostics, ..self }
     }
 
+    /// Says how to prove who one is, when it is not by the token.
+    pub(crate) fn challenge(self, challenge: Option<&'static str>) -> Self {
+        Self { challenge, ..self }
+    }
+
     /// The status of the answer.
     fn status(&self) -> StatusCode {
         match self.code {
             Code::BadRequest | Code::InvalidName | Code::InvalidValue | Code::BadValue => {
                 StatusCode::BAD_REQUEST
             }
-            Code::Unauthorized => StatusCode::UNAUTHORIZED,
+            Code::Unauthorized | Code::SenderUnproven => StatusCode::UNAUTHORIZED,
             Code::ForbiddenOrigin => StatusCode::FORBIDDEN,
             Code::NotFound | Code::UnknownWorkspace | Code::UnknownFlow => StatusCode::NOT_FOUND,
             Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::InvalidInputs => StatusCode::UNPROCESSABLE_ENTITY,
-            Code::QueueFull | Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Code::SourceUnreachable => StatusCode::BAD_GATEWAY,
-            Code::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Code::QueueFull | Code::RateLimited | Code::WebhookRate => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
+            Code::SourceUnreachable | Code::WebhookRunFailed => StatusCode::BAD_GATEWAY,
+            Code::ShuttingDown | Code::WebhookUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ if self.passing => StatusCode::SERVICE_UNAVAILABLE,
             Code::StoreFailed | Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             // Whatever else is refused is refused by what is live or by the state of a thing.
@@ -134,7 +150,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         match status {
             StatusCode::UNAUTHORIZED => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                let usual = if self.code == Code::SenderUnproven { "Webhook" } else { "Bearer" };
+                let challenge = HeaderValue::from_static(self.challenge.unwrap_or(usual));
+                headers.insert(header::WWW_AUTHENTICATE, challenge);
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER);

@@ -27,6 +27,12 @@ impl Public {
         }
     }
 
+    /// Whether it is where webhooks are delivered to, `/hooks/{workspace}/{webhook}`: what may be
+    /// delivered is decided by the webhook.
+    pub(crate) fn is_delivery(path: &str) -> bool {
+        path.strip_prefix("/hooks/").is_some_and(|rest| rest.contains('/'))
+    }
+
     /// Whether it is the path of one.
     pub(crate) fn has(path: &str) -> bool {
         Self::ALL.iter().any(|route| route.path() == path)

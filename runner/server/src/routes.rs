@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 
 use crate::api::{
     calls, events, flows, healthz, metrics, readyz, runs, schedules, secrets, source, sync,
-    workspaces,
+    webhooks, workspaces,
 };
 use crate::app::App;
 use crate::guard::guard;
@@ -84,6 +84,8 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(runs::rerun::rerun_run))
         .routes(routes!(schedules::list::list_schedules))
         .routes(routes!(schedules::next::next_slots))
+        .routes(routes!(webhooks::list::list_webhooks))
+        .routes(routes!(webhooks::deliver::deliver))
         .routes(routes!(calls::calls))
         .routes(routes!(events::events))
         .routes(routes!(secrets::list::list_secrets))

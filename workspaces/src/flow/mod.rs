@@ -9,3 +9,4 @@ mod templates;
 
 pub(crate) use parsed::{Parsed, bare, unreadable};
 pub(crate) use reader::{Context, parse};
+pub(crate) use templates::literal_inputs;

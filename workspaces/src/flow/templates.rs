@@ -54,7 +54,7 @@ impl Reader<'_> {
 
 /// What is known of a template for inputs before anything runs: its keys, and the values without
 /// an expression in them. `None` when it is no map.
-pub(super) fn literal_inputs(template: &Value) -> Option<BTreeMap<String, Option<Value>>> {
+pub(crate) fn literal_inputs(template: &Value) -> Option<BTreeMap<String, Option<Value>>> {
     let map = template.as_map()?;
     Some(map.iter().map(|(key, value)| (key.clone(), literal(value))).collect())
 }

@@ -106,7 +106,8 @@ fn connector(entry: &Entry, names: &Names<'_>, faults: &mut Faults) -> Option<Co
     Some(connector)
 }
 
-fn check_header(name: &str, mark: Mark, faults: &mut Faults) {
+/// Refuses what cannot be the name of a header.
+pub(super) fn check_header(name: &str, mark: Mark, faults: &mut Faults) {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if name.is_empty() || name.len() > 100 || !name.bytes().all(token) {
         let message = format!("`{}` is not a name for a header", fields::shown(name));

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use signalbox_core::catalog::{About, Connector, Export, Kind, ServiceUse};
 use signalbox_core::codes::Code;
 use signalbox_core::ids::{FlowName, ServiceName, WorkspaceName};
+use signalbox_core::webhook::Webhook;
 
-use super::{calls, connectors, environment, folders};
+use super::{calls, connectors, environment, folders, webhooks};
 use crate::faults::Faults;
 use crate::fields::Fields;
 use crate::mark::Mark;
 use crate::yaml::Node;
 
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "title",
     "description",
     "owner",
@@ -23,6 +24,7 @@ const KNOWN: [&str; 11] = [
     "may_start",
     "accepts",
     "uses",
+    "webhooks",
     "flow_folders",
 ];
 
@@ -37,9 +39,12 @@ pub(crate) struct Manifest {
     pub(crate) may_start: BTreeMap<WorkspaceName, BTreeSet<FlowName>>,
     pub(crate) accepts: BTreeSet<FlowName>,
     pub(crate) uses: BTreeSet<ServiceUse>,
+    pub(crate) webhooks: BTreeMap<String, Webhook>,
     pub(crate) flow_folders: Vec<(String, Option<Mark>)>,
     /// Flows of its own that the file names, and where.
     pub(crate) named_flows: Vec<(FlowName, Mark)>,
+    /// Where the inputs of webhooks are said.
+    pub(crate) webhook_marks: BTreeMap<String, Mark>,
 }
 
 impl Default for Manifest {
@@ -53,8 +58,10 @@ impl Default for Manifest {
             may_start: BTreeMap::new(),
             accepts: BTreeSet::new(),
             uses: BTreeSet::new(),
+            webhooks: BTreeMap::new(),
             flow_folders: folders::usual(),
             named_flows: Vec::new(),
+            webhook_marks: BTreeMap::new(),
         }
     }
 }
@@ -69,7 +76,11 @@ pub(crate) fn read(node: &Node, kind: Kind, faults: &mut Faults) -> Manifest {
     let env = environment::env(&fields, faults);
     let secrets = environment::secrets(&fields, faults);
     let connectors = connectors::read(&fields, &env, &secrets, faults);
+    let webhooks = webhooks::read(&fields, &secrets, faults);
+    named_flows.extend(webhooks.iter().map(|found| (found.webhook.flow.clone(), found.flow_at)));
+    let webhook_marks = webhooks.iter().map(|found| (found.name.clone(), found.inputs_at));
     Manifest {
+        webhook_marks: webhook_marks.collect(),
         about: About {
             title: fields.text("title", faults),
             description: fields.text("description", faults),
@@ -81,6 +92,7 @@ pub(crate) fn read(node: &Node, kind: Kind, faults: &mut Faults) -> Manifest {
         may_start: calls::may_start(&fields, faults),
         accepts: calls::accepts(&fields, &mut named_flows, faults),
         uses: calls::uses(&fields, faults),
+        webhooks: webhooks.into_iter().map(|found| (found.name, found.webhook)).collect(),
         flow_folders: folders::read(&fields, faults),
         named_flows,
         env,

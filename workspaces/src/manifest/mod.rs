@@ -5,5 +5,7 @@ mod connectors;
 mod environment;
 mod file;
 mod folders;
+mod webhook_auth;
+mod webhooks;
 
 pub(crate) use file::{Manifest, merge, read};

@@ -99,6 +99,7 @@ pub fn workspace(name: &str, kind: Kind) -> Workspace {
         may_start: BTreeMap::new(),
         accepts: BTreeSet::new(),
         uses: BTreeSet::new(),
+        webhooks: BTreeMap::new(),
         flows: BTreeMap::new(),
         sources: BTreeMap::new(),
     }

@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     backup, calls, cancel, completion, deployments, doctor, explain, flow, logs, rerun, rollback,
-    run, runs, schedule, secret, serve, show, status, sync, token, unpin, validate, workspace,
+    run, runs, schedule, secret, serve, show, status, sync, token, unpin, validate, webhook,
+    workspace,
 };
 use crate::demo;
 use crate::terminal::Color;
@@ -57,6 +58,7 @@ pub(super) enum Command {
     Workspace(workspace::Args),
     Flow(flow::Args),
     Schedule(schedule::Args),
+    Webhook(webhook::Args),
     Calls(calls::Args),
     Secret(secret::Args),
     Token(token::Args),

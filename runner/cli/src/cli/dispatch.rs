@@ -7,7 +7,8 @@ use clap::{CommandFactory as _, Parser as _};
 use super::args::{Cli, Command};
 use crate::commands::{
     backup, calls, cancel, completion, deployments, doctor, explain, flow, logs, rerun, rollback,
-    run, runs, schedule, secret, serve, show, status, sync, token, unpin, validate, workspace,
+    run, runs, schedule, secret, serve, show, status, sync, token, unpin, validate, webhook,
+    workspace,
 };
 use crate::demo;
 use crate::exit::Exit;
@@ -51,6 +52,7 @@ fn dispatch(command: &Command) -> anyhow::Result<Exit> {
         Command::Workspace(args) => workspace::run(args),
         Command::Flow(args) => flow::run(args),
         Command::Schedule(args) => schedule::run(args),
+        Command::Webhook(args) => webhook::run(args),
         Command::Calls(args) => calls::run(args),
         Command::Secret(args) => secret::run(args),
         Command::Token(args) => token::run(args),

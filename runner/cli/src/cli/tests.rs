@@ -79,6 +79,7 @@ fn the_lines_of_the_contract_are_taken() {
         "signalbox flow show media/monitoring/scan",
         "signalbox schedule next -n 3",
         "signalbox schedule explain 0_7_*_*_1-5 --timezone Europe/Berlin",
+        "signalbox webhook list -w media --json",
         "signalbox calls -w media --decision refused --json",
         "signalbox deployments -w media",
         "signalbox secret set KEY -w media",

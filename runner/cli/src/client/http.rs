@@ -49,6 +49,11 @@ impl Client {
         Ok(Self { http, base, token })
     }
 
+    /// Where something of the server is that is no part of its API, as a URL.
+    pub(crate) fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.base.as_str().trim_end_matches('/'))
+    }
+
     /// Sends a request and reads the answer; `null` when it has no body.
     pub(crate) async fn send(&self, request: Request<'_>) -> Result<Value, Failure> {
         let patience = request.patience;

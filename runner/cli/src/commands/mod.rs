@@ -26,4 +26,5 @@ pub(crate) mod sync;
 pub(crate) mod token;
 pub(crate) mod unpin;
 pub(crate) mod validate;
+pub(crate) mod webhook;
 pub(crate) mod workspace;

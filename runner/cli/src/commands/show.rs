@@ -138,6 +138,7 @@ fn trigger(run: &Value) -> String {
             at("/caller/flow"),
             at("/caller/run")
         ),
+        "webhook" => format!("webhook {}", at("/trigger/webhook")),
         "retry" => format!("retry of {}", at("/trigger/of")),
         other => other.to_owned(),
     }

@@ -164,7 +164,10 @@ impl Chain {
         let page = self.store.runs(filter).await?;
         let first = page.items.into_iter().rev().find_map(|run| match run.trigger {
             Trigger::Schedule { slot, .. } => Some((run.id, slot)),
-            Trigger::Call { .. } | Trigger::Api | Trigger::Retry { .. } => None,
+            Trigger::Call { .. }
+            | Trigger::Webhook { .. }
+            | Trigger::Api
+            | Trigger::Retry { .. } => None,
         });
         Ok(first.map(|(run, slot)| {
             self.runs.push(run.clone());

@@ -206,9 +206,10 @@ impl Session<'_> {
         let run = self.handle.store().run(run).await?;
         match run.summary.trigger {
             Trigger::Call { .. } => Ok(()),
-            Trigger::Schedule { .. } | Trigger::Api | Trigger::Retry { .. } => {
-                Ok(data(&narrate::ended(&run))?)
-            }
+            Trigger::Schedule { .. }
+            | Trigger::Webhook { .. }
+            | Trigger::Api
+            | Trigger::Retry { .. } => Ok(data(&narrate::ended(&run))?),
         }
     }
 

@@ -104,7 +104,7 @@ fn about(assignment: &Assignment) -> About {
     let (slot, caller) = match &claim.run.trigger {
         Trigger::Schedule { slot, .. } => (Some(slot.0), None),
         Trigger::Call { caller, .. } => (None, Some(caller.to_string())),
-        Trigger::Api | Trigger::Retry { .. } => (None, None),
+        Trigger::Webhook { .. } | Trigger::Api | Trigger::Retry { .. } => (None, None),
     };
     About {
         id: claim.run.id.clone(),

@@ -11,4 +11,5 @@ pub(crate) mod schedules;
 pub(crate) mod secrets;
 pub(crate) mod source;
 pub(crate) mod sync;
+pub(crate) mod webhooks;
 pub(crate) mod workspaces;

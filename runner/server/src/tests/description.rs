@@ -44,7 +44,8 @@ async fn every_documented_path_answers() {
             .replace("{workspace}", "media")
             .replace("{flow}", "monitoring/scan")
             .replace("{run}", &run)
-            .replace("{name}", "API_KEY");
+            .replace("{name}", "API_KEY")
+            .replace("{webhook}", "open");
         for method in item.as_object().unwrap().keys() {
             if path == "/api/v1/events" {
                 continue;

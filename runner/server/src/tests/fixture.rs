@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_core::catalog::{
-    About, Action, Flow, Grants, Kind, LiteralCall, Plan, Step, Workspace,
+    About, Action, Flow, Grants, Kind, LiteralCall, Plan, RateLimit, Step, Workspace,
 };
 use signalbox_core::clock::{ManualClock, Timestamp};
 use signalbox_core::inputs::{Field, Schema, Type};
 use signalbox_core::schedule::Schedule;
+use signalbox_core::webhook::{Auth, Mode, Webhook};
 use signalbox_core::{Digest, FlowName, RunId};
 use signalbox_engine::Engine;
 use signalbox_store::Store as _;
@@ -185,9 +186,27 @@ fn workspace() -> Workspace {
         may_start: BTreeMap::new(),
         accepts: BTreeSet::new(),
         uses: BTreeSet::new(),
+        webhooks: webhooks(&flow),
         flows: BTreeMap::from([(flow, scan())]),
         sources: BTreeMap::new(),
     }
+}
+
+fn webhooks(flow: &FlowName) -> BTreeMap<String, Webhook> {
+    let keyed = Webhook {
+        flow: flow.clone(),
+        auth: Auth::ApiKey { keys: vec!["API_KEY".to_owned()], header: "X-Api-Key".to_owned() },
+        mode: Mode::Async,
+        inputs: None,
+        idempotency: None,
+        rate_limit: None,
+    };
+    let once = RateLimit { count: 1, per: Duration::from_hours(1) };
+    let seldom = Webhook { rate_limit: Some(once), ..keyed.clone() };
+    let open = Webhook { auth: Auth::None, ..keyed.clone() };
+    [("keyed", keyed), ("open", open), ("seldom", seldom)]
+        .map(|(name, webhook)| (name.to_owned(), webhook))
+        .into()
 }
 
 fn scan() -> Flow {

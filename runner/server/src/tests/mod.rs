@@ -8,4 +8,5 @@ mod pages;
 mod requests;
 mod runs;
 mod streams;
+mod webhooks;
 mod workspaces;

@@ -11,6 +11,7 @@ pub(crate) mod journal;
 pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod secret;
+pub(crate) mod webhook;
 pub(crate) mod workspace;
 
 use serde::Serialize;
@@ -45,6 +46,6 @@ fn millis(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<f64> {
 }
 
 /// The JSON form of canonical bytes.
-fn json(bytes: &[u8]) -> Result<serde_json::Value, value::DecodeError> {
+pub(crate) fn json(bytes: &[u8]) -> Result<serde_json::Value, value::DecodeError> {
     value::decode(bytes).map(|value| value::to_json(&value))
 }

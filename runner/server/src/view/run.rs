@@ -79,6 +79,11 @@ pub(crate) enum TriggerJson {
         /// The service that was named, if one was.
         service: Option<String>,
     },
+    /// A request from outside.
+    Webhook {
+        /// The webhook's name in its workspace.
+        webhook: String,
+    },
     /// The API, or a command that speaks to it.
     Api,
     /// A re-run.
@@ -131,7 +136,10 @@ impl From<&RunSummary> for RunJson {
                 flow: caller.flow.to_string(),
                 run: run.to_string(),
             }),
-            Trigger::Schedule { .. } | Trigger::Api | Trigger::Retry { .. } => None,
+            Trigger::Schedule { .. }
+            | Trigger::Webhook { .. }
+            | Trigger::Api
+            | Trigger::Retry { .. } => None,
         };
         Self {
             id: run.id.to_string(),
@@ -186,6 +194,7 @@ impl From<&Trigger> for TriggerJson {
             Trigger::Call { caller, run, service } => {
                 Self::Call { caller: caller.into(), run: run.to_string(), service: service.clone() }
             }
+            Trigger::Webhook { webhook } => Self::Webhook { webhook: webhook.clone() },
             Trigger::Api => Self::Api,
             Trigger::Retry { of } => Self::Retry { of: of.to_string() },
         }

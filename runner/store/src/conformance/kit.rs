@@ -65,6 +65,7 @@ pub(crate) fn spec(name: &str) -> Workspace {
         may_start: BTreeMap::new(),
         accepts: BTreeSet::new(),
         uses: BTreeSet::new(),
+        webhooks: BTreeMap::new(),
         flows: [("f".parse().unwrap(), flow)].into(),
         sources: [("s.rhai".to_owned(), Digest::of(SCRIPT))].into(),
     }

@@ -35,3 +35,5 @@ mod secrets_places;
 mod sources;
 mod streams;
 mod values;
+mod webhooks;
+mod webhooks_hostile;

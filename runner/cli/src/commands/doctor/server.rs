@@ -14,7 +14,9 @@ pub(super) async fn checks(connect: &Connect) -> Vec<Check> {
         Err(failure) => return vec![Check::fail("runner", failure.message)],
     };
     match client.list("/workspaces", &[], usize::MAX).await {
-        Ok(workspaces) => vec![runner(&workspaces), secrets(&client, &workspaces).await],
+        Ok(workspaces) => {
+            vec![runner(&workspaces), secrets(&client, &workspaces).await, webhooks(&client).await]
+        }
         Err(failure) if failure.code.is_some() => vec![refused(failure)],
         Err(failure) => vec![Check::skip("runner", failure.message)],
     }
@@ -58,4 +60,28 @@ async fn secrets(client: &Client, workspaces: &[Value]) -> Check {
     let names: Vec<_> = missing.iter().map(|(name, of)| format!("{name} of {of}")).collect();
     Check::warn(NAME, format!("declared but not set: {}", names.join(", ")))
         .help(format!("`signalbox secret set {name} -w {workspace}`"))
+}
+
+/// Webhooks that anybody may send to, and those that answer nobody.
+async fn webhooks(client: &Client) -> Check {
+    const NAME: &str = "webhooks";
+    let all = match client.list("/webhooks", &[], usize::MAX).await {
+        Ok(all) => all,
+        Err(failure) => return Check::warn(NAME, failure.message),
+    };
+    let named = |pick: fn(&Value) -> bool| {
+        let path = |webhook: &Value| text(webhook, "/path").to_owned();
+        all.iter().filter(|webhook| pick(webhook)).map(path).collect::<Vec<_>>()
+    };
+    let deaf = named(|webhook| !flag(webhook, "/ready"));
+    let open = named(|webhook| text(webhook, "/auth") == "none");
+    if !deaf.is_empty() {
+        let found = format!("answer 503, for want of a secret: {}", deaf.join(", "));
+        return Check::warn(NAME, found).help("`signalbox webhook list` says which secret");
+    }
+    if !open.is_empty() {
+        return Check::warn(NAME, format!("anybody may send to {}", open.join(", ")))
+            .help("give them an `auth` in their workspace.yaml");
+    }
+    Check::ok(NAME, format!("{} ask their senders for proof", all.len()))
 }

@@ -1,0 +1,13 @@
+//! Webhooks: requests from outside that start a flow.
+//!
+//! A workspace binds a name to a flow, says how a sender proves who it is, and what of the request
+//! becomes which input. All of it is data: nothing that a request or a manifest says is evaluated.
+
+mod declared;
+mod inputs;
+mod picked;
+
+pub use declared::{
+    Auth, MAX_REFERENCES, MAX_TOLERANCE, MAX_WAIT, Mode, Stamp, TOLERANCE, WAIT, Webhook, is_name,
+};
+pub use inputs::{Fault, Reference, Request, inputs};
