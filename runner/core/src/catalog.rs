@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Digest, FlowName, Revision, ServiceName, WorkspaceName};
 use crate::inputs::Schema;
-use crate::schedule::Schedule;
+use crate::schedule::{Calendar, Schedule};
 use crate::value::Value;
 
 /// Version of everything that turns files into a [`Workspace`]. Part of a workspace's identity: a
 /// runner that checks more than the one before looks at everything again.
-pub const VALIDATOR_VERSION: u32 = 1;
+pub const VALIDATOR_VERSION: u32 = 2;
 
 /// Platform or domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,12 +74,20 @@ pub struct Workspace {
     pub flows: BTreeMap<FlowName, Flow>,
     /// Digest of every script and library, by path from the workspace's folder.
     pub sources: BTreeMap<String, Digest>,
+    /// Its calendars by name, for schedules.
+    #[serde(default)]
+    pub calendars: BTreeMap<String, Calendar>,
 }
 
 impl Workspace {
     /// What makes two states of a workspace the same: nothing is to be done between them.
     pub fn identity(&self) -> Digest {
         identity(&self.tree, self.config_hash)
+    }
+
+    /// The calendar of a schedule, if it has one.
+    pub fn calendar_of(&self, schedule: &Schedule) -> Option<&Calendar> {
+        self.calendars.get(schedule.calendar.as_ref()?)
     }
 }
 

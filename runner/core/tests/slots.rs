@@ -1,5 +1,7 @@
 //! What schedules fire over clock changes, against a table that was worked out in another way.
 
+#![expect(clippy::unwrap_used, reason = "what the tests share may fail as they may")]
+
 use signalbox_core::clock::Timestamp;
 use signalbox_core::schedule::Schedule;
 

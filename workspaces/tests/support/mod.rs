@@ -101,6 +101,7 @@ pub fn workspace(name: &str, kind: Kind) -> Workspace {
         uses: BTreeSet::new(),
         flows: BTreeMap::new(),
         sources: BTreeMap::new(),
+        calendars: BTreeMap::new(),
     }
 }
 

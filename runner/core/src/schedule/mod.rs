@@ -9,12 +9,14 @@
 mod calendar;
 mod change;
 mod identity;
+mod moment;
 mod owed;
 mod stored;
 mod timetable;
 
 pub use calendar::{Calendar, Day};
 pub use change::{ClockChange, Effect};
+pub use moment::moment;
 pub use owed::{Owed, owed};
 pub use timetable::{Error, Timetable};
 
@@ -44,7 +46,7 @@ pub struct Schedule {
     pub overlap: Overlap,
     /// What becomes of slots that nobody was there to fire.
     pub missed: Missed,
-    /// The file of the calendar that takes slots out, by path from the workspace's folder.
+    /// The workspace's calendar that takes slots out, by name.
     pub calendar: Option<String>,
     /// What is asked for each slot before its run begins.
     pub dynamic: Option<Dynamic>,

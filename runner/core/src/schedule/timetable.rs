@@ -33,6 +33,9 @@ pub enum Error {
         /// What the parser says.
         reason: String,
     },
+    /// Not a moment.
+    #[error("`{0}` is not a moment")]
+    Moment(String),
     /// The zone is not in the IANA database.
     #[error("`{0}` is not a time zone of the IANA database")]
     Zone(String),

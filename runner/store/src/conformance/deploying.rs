@@ -115,7 +115,7 @@ pub(crate) async fn a_schedule_owes_nothing_from_before(place: &dyn Place) {
     let slots = kit.last_slots().await.unwrap();
     assert_eq!(slot(slots, &known), Some(Timestamp(2_000)), "when it went live");
     kit.accept_one(Kit::slot(kit.run(), 60_000)).await;
-    let other = Schedule { cron: "0 7 * * *".into(), timezone: "UTC".into() };
+    let other = Schedule::cron("0 7 * * *", "UTC");
     let mut changed = spec("one");
     changed.flows.values_mut().for_each(|flow| flow.schedules = vec![other.clone()]);
     let mut new = new_deployment("one", DeploymentOutcome::Deployed);

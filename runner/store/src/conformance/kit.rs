@@ -67,11 +67,12 @@ pub(crate) fn spec(name: &str) -> Workspace {
         uses: BTreeSet::new(),
         flows: [("f".parse().unwrap(), flow)].into(),
         sources: [("s.rhai".to_owned(), Digest::of(SCRIPT))].into(),
+        calendars: BTreeMap::new(),
     }
 }
 
 pub(crate) fn schedule() -> Schedule {
-    Schedule { cron: "* * * * *".into(), timezone: "UTC".into() }
+    Schedule::cron("* * * * *", "UTC")
 }
 
 pub(crate) fn new_deployment(name: &str, outcome: DeploymentOutcome) -> NewDeployment {
