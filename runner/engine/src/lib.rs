@@ -40,4 +40,4 @@ pub use live::{Live, LiveInfo};
 pub use options::{Error, Options, Refused};
 pub use outcome::{Outcome, SyncReport};
 pub use runs::{StartRequest, Started};
-pub use scheduler::{NextSlot, ScheduleView};
+pub use scheduler::{NextSlot, ScheduleView, Which};

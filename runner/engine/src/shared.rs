@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -21,6 +21,7 @@ use crate::live::Live;
 use crate::options::{Error, Options};
 use crate::process::Spawner;
 use crate::revisions::Revisions;
+use crate::scheduler::Timer;
 use crate::secrets::Secrets;
 use crate::waits::Waits;
 
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     /// Notified when a run has ended.
     pub(crate) worked: Notify,
     pub(crate) dispatcher: mpsc::Sender<Message>,
+    timer: Mutex<Timer>,
     active: Mutex<HashMap<RunId, Link>>,
     waiters: Mutex<HashMap<RunId, Vec<oneshot::Sender<()>>>>,
     stop: watch::Sender<bool>,
@@ -80,6 +82,7 @@ impl Shared {
             swapped: Notify::new(),
             worked: Notify::new(),
             dispatcher,
+            timer: Mutex::default(),
             active: Mutex::default(),
             waiters: Mutex::default(),
             stop: watch::Sender::new(false),
@@ -116,6 +119,11 @@ impl Shared {
 
     pub(crate) fn set_isolation(&self, level: u8) {
         self.isolation.store(level, Ordering::Relaxed);
+    }
+
+    /// When schedules fire. Held for moments only.
+    pub(crate) fn timer(&self) -> MutexGuard<'_, Timer> {
+        self.timer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // --- runs that cells have ---

@@ -194,6 +194,7 @@ impl Runner {
             marker_key: [9; 32],
             seed: 42,
             journal: u32::try_from(journal.len()).unwrap(),
+            dynamic: None,
         })));
         run
     }
