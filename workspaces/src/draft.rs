@@ -10,6 +10,7 @@ use signalbox_core::ids::{FlowName, Revision};
 use signalbox_core::source::{Folder, SourceFile};
 use signalbox_core::value;
 
+use crate::calendars;
 use crate::faults::{self, Faults, near};
 use crate::fields;
 use crate::flow::{self, Context, Parsed};
@@ -34,7 +35,9 @@ pub struct Draft {
 /// Reads a workspace's folder: everything that can be said without running the script check.
 pub fn read(entry: &RootEntry, revision: &Revision, folder: &Folder) -> Draft {
     let (manifest, mut faults) = read_manifest(entry, folder);
-    let context = Context { folder, run_time: entry.grants.limits.run_time };
+    let calendars = calendars::read(folder, &mut faults);
+    let run_time = entry.grants.limits.run_time;
+    let context = Context { folder, run_time, calendars: &calendars };
     let flows = read_flows(&manifest, &context, &mut faults);
     check_named_flows(&manifest, &flows, &context, &mut faults);
     check_webhooks(&manifest, &flows, &context, &mut faults);
@@ -52,7 +55,13 @@ pub fn read(entry: &RootEntry, revision: &Revision, folder: &Folder) -> Draft {
     Draft {
         runs: runs.collect(),
         request,
-        workspace: assemble(entry, revision, folder, manifest, flows, &texts),
+        workspace: Workspace {
+            calendars: calendars
+                .into_iter()
+                .filter_map(|(name, read)| Some((name, read?)))
+                .collect(),
+            ..assemble(entry, revision, folder, manifest, flows, &texts)
+        },
         texts,
         faults,
         files: folder.files.clone(),
@@ -213,6 +222,7 @@ fn assemble(
         webhooks: manifest.webhooks,
         flows: flows.into_iter().map(|(name, parsed)| (name, parsed.flow)).collect(),
         sources: texts.keys().filter_map(digest).collect(),
+        calendars: BTreeMap::new(),
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_core::check::{CheckRequest, Facts};
 use signalbox_core::journal::{Chunk, Entry, Failure, Key, Outcome};
 use signalbox_core::run::{Reason, RunError};
+use signalbox_core::schedule::Dynamic;
 use signalbox_core::{Digest, RunId};
 
 use crate::keyed::Algorithm;
@@ -100,6 +101,8 @@ pub struct Start {
     pub seed: u64,
     /// Where its ordinals stand is in the journal that came before; this many entries.
     pub journal: u32,
+    /// What decides whether the run is wanted at all, before anything of its flow.
+    pub dynamic: Option<Dynamic>,
 }
 
 /// What `run::*` tells a script.
@@ -309,6 +312,8 @@ pub enum End {
     Error(Reason, RunError),
     /// Its replay does not match its journal.
     Incompatible(String),
+    /// `dynamic` of its schedule said that it is not wanted; nothing of its flow was evaluated.
+    NotWanted,
 }
 
 /// A frame that cannot be read or written.

@@ -14,7 +14,7 @@ use crate::context;
 use crate::ending::end_of;
 use crate::fault::Described;
 use crate::link::Link;
-use crate::plan::{Broken, Program, evaluate};
+use crate::plan::{Broken, Program, evaluate, is_wanted};
 use crate::protocol::{End, FromCell, Start, ToCell};
 use crate::run::{Run, Setting};
 use crate::script::{engine, library};
@@ -111,11 +111,18 @@ fn evaluate_run(
     journal: Vec<Entry>,
 ) -> (Chunk, Option<End>) {
     let inputs = decode(&start.inputs);
+    let (dynamic, slot) = (start.dynamic.clone(), start.about.slot);
+    let mut wanted = true;
     library::set_current(loaded.tree);
     context::begin(Run::new(start, Rc::clone(&loaded.setting), journal), loaded.operations);
     let result = match (loaded.program(engine), inputs) {
         (Ok(program), Ok(inputs)) => {
-            let result = catch_unwind(AssertUnwindSafe(|| evaluate(engine, &program, inputs)));
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                if let Some(dynamic) = &dynamic {
+                    wanted = is_wanted(engine, dynamic, &loaded.file, slot, inputs.clone())?;
+                }
+                if wanted { evaluate(engine, &program, inputs) } else { Ok(Vec::new()) }
+            }));
             result
                 .unwrap_or_else(|_| Err(Broken::Error(plain("a function of the runner panicked"))))
         }
@@ -125,7 +132,10 @@ fn evaluate_run(
         }
     };
     let Some(mut run) = context::finish() else { return (Chunk::default(), None) };
-    let end = end_of(result, &run);
+    let end = match end_of(result, &run) {
+        Some(End::Result(_)) if !wanted => Some(End::NotWanted),
+        end => end,
+    };
     (run.take_chunk(), end)
 }
 

@@ -118,6 +118,7 @@ impl Cell {
             marker_key: [0; 32],
             seed: 1,
             journal: 0,
+            dynamic: None,
         })));
         loop {
             match self.receive()? {

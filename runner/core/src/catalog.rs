@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Digest, FlowName, Revision, ServiceName, WorkspaceName};
 use crate::inputs::Schema;
-use crate::schedule::Schedule;
+use crate::schedule::{Calendar, Schedule};
 use crate::value::Value;
 use crate::webhook::Webhook;
 
@@ -78,12 +78,20 @@ pub struct Workspace {
     pub flows: BTreeMap<FlowName, Flow>,
     /// Digest of every script and library, by path from the workspace's folder.
     pub sources: BTreeMap<String, Digest>,
+    /// Its calendars by name, for schedules.
+    #[serde(default)]
+    pub calendars: BTreeMap<String, Calendar>,
 }
 
 impl Workspace {
     /// What makes two states of a workspace the same: nothing is to be done between them.
     pub fn identity(&self) -> Digest {
         identity(&self.tree, self.config_hash)
+    }
+
+    /// The calendar of a schedule, if it has one.
+    pub fn calendar_of(&self, schedule: &Schedule) -> Option<&Calendar> {
+        self.calendars.get(schedule.calendar.as_ref()?)
     }
 }
 

@@ -53,6 +53,8 @@ pub enum ScriptKind {
     Run,
     /// `when:` or the inside of a `${...}`: an expression that sees `inputs` and `steps`.
     Expression,
+    /// `dynamic:` of a schedule: an expression that sees `slot` and `inputs`.
+    Dynamic,
 }
 
 /// What a check found in one piece of Rhai.

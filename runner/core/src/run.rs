@@ -22,7 +22,7 @@ pub enum State {
     Failed,
     /// Ended because somebody asked for it.
     Cancelled,
-    /// Recorded, never evaluated.
+    /// Recorded; its flow was not run.
     Skipped,
 }
 
@@ -89,11 +89,17 @@ pub enum Reason {
     Incompatible,
     /// Somebody cancelled it, or the run that waited for it.
     CancelRequested,
+    /// The run of an earlier slot of its schedule had not ended.
+    Overlap,
+    /// Waits until the runs of earlier slots of its schedule have ended.
+    WaitingOverlap,
+    /// `dynamic` of its schedule said that it is not wanted.
+    NotWanted,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::TimedOut,
         Self::LimitExceeded,
         Self::ScriptError,
@@ -102,6 +108,9 @@ impl Reason {
         Self::WaitingCall,
         Self::Incompatible,
         Self::CancelRequested,
+        Self::Overlap,
+        Self::WaitingOverlap,
+        Self::NotWanted,
     ];
 
     /// The reason's name.
@@ -115,6 +124,9 @@ impl Reason {
             Self::WaitingCall => "waiting_call",
             Self::Incompatible => "incompatible",
             Self::CancelRequested => "cancel_requested",
+            Self::Overlap => "overlap",
+            Self::WaitingOverlap => "waiting_overlap",
+            Self::NotWanted => "not_wanted",
         }
     }
 }
@@ -228,7 +240,7 @@ pub enum Ending {
     Failed(Reason, RunError),
     /// Because somebody asked for it.
     Cancelled,
-    /// Without ever being evaluated.
+    /// Without its flow being run.
     Skipped(Reason),
 }
 
@@ -270,7 +282,7 @@ pub enum Event {
     Fail,
     /// Somebody asked for its end.
     Cancel,
-    /// It is not to be evaluated at all.
+    /// Its flow is not to be run.
     Skip,
 }
 
@@ -313,7 +325,8 @@ pub fn apply(state: State, event: Event) -> Result<State, Rejected> {
         (State::Running, Event::Suspend) => Ok(State::Suspended),
         (State::Running, Event::Succeed) => Ok(State::Succeeded),
         (State::Running, Event::Fail) => Ok(State::Failed),
-        (State::Running, Event::Claim | Event::Wake | Event::Skip) => rejected,
+        (State::Running, Event::Skip) => Ok(State::Skipped),
+        (State::Running, Event::Claim | Event::Wake) => rejected,
         (State::Suspended, Event::Wake) => Ok(State::Queued),
         (
             State::Suspended,
@@ -382,6 +395,7 @@ mod tests {
                 (State::Running, Event::Succeed, State::Succeeded),
                 (State::Running, Event::Fail, State::Failed),
                 (State::Running, Event::Cancel, State::Cancelled),
+                (State::Running, Event::Skip, State::Skipped),
                 (State::Suspended, Event::Wake, State::Queued),
                 (State::Suspended, Event::Fail, State::Failed),
                 (State::Suspended, Event::Cancel, State::Cancelled),

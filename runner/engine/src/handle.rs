@@ -16,7 +16,7 @@ use crate::live::Live;
 use crate::options::{Error, Options};
 use crate::outcome::{Outcome, SyncReport};
 use crate::runs::{StartRequest, Started};
-use crate::scheduler::{NextSlot, ScheduleView};
+use crate::scheduler::{NextSlot, ScheduleView, Which};
 use crate::shared::Shared;
 use crate::webhooks::{Arrival, WebhookView};
 use crate::{deployer, dispatcher, expiry, retention, scheduler, webhooks};
@@ -196,6 +196,17 @@ impl Handle {
     /// Every webhook of live workspaces, by workspace and name.
     pub async fn webhooks(&self) -> Result<Vec<WebhookView>, Error> {
         webhooks::list(&self.shared).await
+    }
+
+    /// Pauses schedules. Answers `false` when they were paused already.
+    pub async fn pause(&self, which: Which) -> Result<bool, Error> {
+        scheduler::pause(&self.shared, which).await
+    }
+
+    /// Lets paused schedules go on; slots of the pause are not owed. Answers `false` when they
+    /// were not paused.
+    pub async fn resume(&self, which: Which) -> Result<bool, Error> {
+        scheduler::resume(&self.shared, which).await
     }
 
     /// Events from now on, or after the one with an id that a client saw last.

@@ -42,5 +42,5 @@ pub use live::{Live, LiveInfo};
 pub use options::{Error, Options, Refused};
 pub use outcome::{Outcome, SyncReport};
 pub use runs::{StartRequest, Started};
-pub use scheduler::{NextSlot, ScheduleView};
+pub use scheduler::{NextSlot, ScheduleView, Which};
 pub use webhooks::{Arrival, Delivery, Opened, WebhookView};

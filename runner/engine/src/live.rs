@@ -40,6 +40,8 @@ pub struct LiveInfo {
     pub created_at: Timestamp,
     /// When the live deployment went live.
     pub updated_at: Timestamp,
+    /// Since when its schedules are paused.
+    pub paused_at: Option<Timestamp>,
 }
 
 impl Live {

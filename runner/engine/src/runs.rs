@@ -8,7 +8,7 @@ use signalbox_core::ids::FlowRef;
 use signalbox_core::journal::{Failure, Outcome};
 use signalbox_core::run::{NewRun, State, Trigger};
 use signalbox_core::{DeploymentId, Digest, RunId, Value, value};
-use signalbox_store::contract::{Accept, Accepted, IdempotencyKey, RunView, Slot, Write, Written};
+use signalbox_store::contract::{Accept, Accepted, IdempotencyKey, RunView, Write, Written};
 
 use tokio::sync::oneshot;
 
@@ -152,35 +152,36 @@ impl Shared {
                 Code::QueueFull,
                 format!("`{workspace}` has {bound} runs waiting, which is its bound"),
             )),
-            Some(Accepted::Stale) | None => {
+            Some(Accepted::Stale | Accepted::Skipped | Accepted::Overlaps(_)) | None => {
                 Err(Error::refused(Code::Internal, "the store gave no answer for an accepted run"))
             }
         }
     }
 
-    /// Accepts runs of schedules. Answers which slots are settled: fired now, before, or skipped.
-    pub(crate) async fn accept_slots(&self, batch: Vec<(NewRun, Slot, u32)>) -> Result<(), Error> {
-        let runs: Vec<_> = batch.iter().map(|(run, ..)| run.clone()).collect();
-        let batch = batch
-            .into_iter()
-            .map(|(run, slot, queue_bound)| Accept {
-                run,
-                slot: Some(slot),
-                idempotency: None,
-                queue_bound,
-            })
-            .collect();
-        let accepted = self.store.accept(batch).await?;
-        for (run, accepted) in runs.into_iter().zip(accepted) {
+    /// Accepts runs of schedules: when this returns, their slots have fired, now or before, or are
+    /// recorded as skipped. Answers those that have not because an earlier run is to be cancelled
+    /// first, with that run.
+    pub(crate) async fn accept_slots(
+        &self,
+        batch: Vec<Accept>,
+    ) -> Result<Vec<(Accept, RunId)>, Error> {
+        let accepted = self.store.accept(batch.clone()).await?;
+        let mut overlaps = Vec::new();
+        for (accept, accepted) in batch.into_iter().zip(accepted) {
+            let run = &accept.run;
             let state = match accepted {
                 Accepted::Queued => State::Queued,
-                Accepted::Full => State::Skipped,
+                Accepted::Full | Accepted::Skipped => State::Skipped,
+                Accepted::Overlaps(earlier) => {
+                    overlaps.push((accept, earlier));
+                    continue;
+                }
                 Accepted::Stale | Accepted::Known(_) | Accepted::Conflict(_) => continue,
             };
-            let kind = EventKind::Run { run: run.id, flow: run.flow, state };
-            self.events.publish(run.queued_at, run.workspace, kind);
+            let kind = EventKind::Run { run: run.id.clone(), flow: run.flow.clone(), state };
+            self.events.publish(run.queued_at, run.workspace.clone(), kind);
         }
-        Ok(())
+        Ok(overlaps)
     }
 
     // --- ending ---

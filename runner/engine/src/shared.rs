@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -22,6 +22,7 @@ use crate::options::{Error, Options};
 use crate::process::Spawner;
 use crate::rates::Rates;
 use crate::revisions::Revisions;
+use crate::scheduler::Timer;
 use crate::secrets::Secrets;
 use crate::waits::Waits;
 
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     /// Notified when a run has ended.
     pub(crate) worked: Notify,
     pub(crate) dispatcher: mpsc::Sender<Message>,
+    timer: Mutex<Timer>,
     active: Mutex<HashMap<RunId, Link>>,
     waiters: Mutex<HashMap<RunId, Vec<oneshot::Sender<()>>>>,
     stop: watch::Sender<bool>,
@@ -84,6 +86,7 @@ impl Shared {
             swapped: Notify::new(),
             worked: Notify::new(),
             dispatcher,
+            timer: Mutex::default(),
             active: Mutex::default(),
             waiters: Mutex::default(),
             stop: watch::Sender::new(false),
@@ -120,6 +123,11 @@ impl Shared {
 
     pub(crate) fn set_isolation(&self, level: u8) {
         self.isolation.store(level, Ordering::Relaxed);
+    }
+
+    /// When schedules fire. Held for moments only.
+    pub(crate) fn timer(&self) -> MutexGuard<'_, Timer> {
+        self.timer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // --- runs that cells have ---

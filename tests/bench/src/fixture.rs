@@ -53,12 +53,21 @@ impl Clock for SystemClock {
 
 /// An engine in this process over a repository, with everything in it live.
 pub(crate) async fn engine(repo: &Path, data: &Path, binary: &Path) -> Result<Engine> {
+    let engine = start(repo, data, binary).await?;
+    let report = engine.handle().sync(HintKind::Cli, Some(Duration::from_mins(2))).await?;
+    let report = report.context("the first sync takes too long")?;
+    ensure!(report.is_good(), "the repository to measure is not live: {report:?}");
+    Ok(engine)
+}
+
+/// An engine in this process over a repository, with what is live in its data.
+pub(crate) async fn start(repo: &Path, data: &Path, binary: &Path) -> Result<Engine> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let options = sqlite::Options { clock: Arc::clone(&clock) };
     let store = Arc::new(SqliteStore::open(data, options)?);
     let location = signalbox_sync::Location::parse(&repo.to_string_lossy())?;
     let source = Arc::new(signalbox_sync::Source::open(&location, None, "")?);
-    let engine = Engine::start(Options {
+    Ok(Engine::start(Options {
         source,
         source_name: "bench".to_owned(),
         manifest: None,
@@ -70,9 +79,5 @@ pub(crate) async fn engine(repo: &Path, data: &Path, binary: &Path) -> Result<En
         grace: Duration::from_secs(10),
         own_ports: Vec::new(),
     })
-    .await?;
-    let report = engine.handle().sync(HintKind::Cli, Some(Duration::from_secs(30))).await?;
-    let report = report.context("the first sync takes too long")?;
-    ensure!(report.is_good(), "the repository to measure is not live: {report:?}");
-    Ok(engine)
+    .await?)
 }

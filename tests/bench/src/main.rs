@@ -15,6 +15,7 @@ mod in_process;
 mod process;
 mod raw;
 mod report;
+mod schedules;
 
 use std::path::PathBuf;
 
@@ -45,6 +46,10 @@ fn main() -> Result<()> {
     if wanted("http") {
         eprintln!("over HTTP ...");
         runtime.block_on(http::measure(&mut report, &binary))?;
+    }
+    if wanted("schedules") {
+        eprintln!("schedules ...");
+        runtime.block_on(schedules::measure(&mut report, &binary))?;
     }
     if wanted("process") {
         eprintln!("start and idle ...");

@@ -1,16 +1,16 @@
 //! Reading one flow file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use signalbox_core::catalog::{Flow, LiteralCall, Plan};
 use signalbox_core::check::{CheckScript, ScriptCode, ScriptKind};
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::Diagnostic;
-use signalbox_core::inputs::Schema;
+use signalbox_core::schedule::Calendar;
 use signalbox_core::source::Folder;
 
-use super::{Parsed, inputs, schedules};
+use super::{Parsed, inputs};
 use crate::faults::Faults;
 use crate::fields::Fields;
 use crate::sources::is_script;
@@ -27,6 +27,8 @@ pub(crate) struct Context<'a> {
     pub(crate) folder: &'a Folder,
     /// Longest active time of a run of the workspace.
     pub(crate) run_time: Duration,
+    /// The workspace's calendars; `None` for one that cannot be read.
+    pub(crate) calendars: &'a BTreeMap<String, Option<Calendar>>,
 }
 
 impl Context<'_> {
@@ -79,8 +81,7 @@ impl Reader<'_> {
         let fields = Fields::open(node, "a flow", &KNOWN, self.faults)?;
         let summary = fields.text("summary", self.faults);
         let schema = inputs::read(&fields, self.faults);
-        let schedules = schedules::read(&fields, self.faults);
-        self.check_schedulable(&schema, &fields);
+        let schedules = self.schedules(&fields, &schema);
         let timeout = self.timeout(&fields);
         let steps = self.steps(&fields);
         let output = fields.get("output").map(|node| self.template(node));
@@ -107,15 +108,6 @@ impl Reader<'_> {
             self.faults.warning(Code::InvalidValue, node.mark, message);
         }
         Some(timeout)
-    }
-
-    fn check_schedulable(&mut self, schema: &Schema, fields: &Fields<'_>) {
-        let Some(schedules) = fields.entry("schedules") else { return };
-        for (name, _) in schema.fields.iter().filter(|(_, field)| field.required) {
-            let message = format!("a schedule gives no inputs, but `{name}` is required");
-            let help = format!("give `{name}` a default instead");
-            self.faults.error_with_help(Code::MissingField, schedules.mark, message, Some(help));
-        }
     }
 
     /// Adds code of this file to what is to be checked.

@@ -102,6 +102,7 @@ pub fn workspace(name: &str, kind: Kind) -> Workspace {
         webhooks: BTreeMap::new(),
         flows: BTreeMap::new(),
         sources: BTreeMap::new(),
+        calendars: BTreeMap::new(),
     }
 }
 

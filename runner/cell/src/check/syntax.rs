@@ -24,13 +24,14 @@ impl Checker<'_> {
         let visible: &[&str] = match self.script.kind {
             ScriptKind::Script | ScriptKind::Library => &[],
             ScriptKind::Run | ScriptKind::Expression => &["inputs", "steps"],
+            ScriptKind::Dynamic => &["slot", "inputs"],
         };
         let mut scope = Scope::new();
         for name in visible {
             scope.push(*name, ());
         }
         for _ in 0..MAX_UNKNOWN {
-            let compiled = if self.script.kind == ScriptKind::Expression {
+            let compiled = if self.is_expression() {
                 self.engine.compile_expression_with_scope(&scope, &self.text)
             } else {
                 self.engine.compile_with_scope(&scope, &self.text)
@@ -59,11 +60,18 @@ impl Checker<'_> {
         None
     }
 
+    fn is_expression(&self) -> bool {
+        match self.script.kind {
+            ScriptKind::Expression | ScriptKind::Dynamic => true,
+            ScriptKind::Script | ScriptKind::Library | ScriptKind::Run => false,
+        }
+    }
+
     /// The AST of code whose names are known to be wrong somewhere, to find what else is.
     fn compile_laxly(&mut self) -> Option<AST> {
         let mut engine = crate::script::engine();
         engine.set_strict_variables(false);
-        let compiled = if self.script.kind == ScriptKind::Expression {
+        let compiled = if self.is_expression() {
             engine.compile_expression(&self.text)
         } else {
             engine.compile(&self.text)

@@ -22,7 +22,7 @@ pub(crate) enum Broken {
 }
 
 impl Broken {
-    fn of(error: &EvalAltResult, source: &str) -> Self {
+    pub(super) fn of(error: &EvalAltResult, source: &str) -> Self {
         let described = describe(error, source);
         if context::is_stopped() { Self::Stopped(described.place) } else { Self::Error(described) }
     }
@@ -178,7 +178,7 @@ impl Flow<'_> {
 }
 
 /// A script's result leaves the script.
-fn leave(result: HostResult<Dynamic>, code: &Code) -> Result<Value, Broken> {
+pub(super) fn leave(result: HostResult<Dynamic>, code: &Code) -> Result<Value, Broken> {
     let result = result.and_then(|value| {
         let value = to_value(&value).and_then(|value| {
             refuse_secrets(&value, "a result")?;

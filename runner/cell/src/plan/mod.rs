@@ -3,6 +3,8 @@
 mod interpret;
 mod program;
 mod template;
+mod wanted;
 
 pub(crate) use interpret::{Broken, evaluate};
 pub(crate) use program::Program;
+pub(crate) use wanted::is_wanted;

@@ -94,6 +94,7 @@ fn frames(code: &str) -> (Vec<u8>, Vec<Vec<u8>>) {
             marker_key: [9; 32],
             seed: 42,
             journal: 0,
+            dynamic: None,
         };
         written(&ToCell::Start(Box::new(start)))
     });

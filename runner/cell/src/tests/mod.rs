@@ -3,6 +3,7 @@
 
 mod check;
 mod cost;
+mod dynamic;
 mod effects;
 mod examples;
 mod formats;

@@ -10,6 +10,7 @@ use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::{Chunk, Entry, Failure, LogLine, Outcome};
 use signalbox_core::run::{Reason, RunError, StepRecord};
+use signalbox_core::schedule::Dynamic;
 use signalbox_core::value::{decode, encode, from_json_str};
 use signalbox_core::{RunId, Value};
 
@@ -86,6 +87,7 @@ pub(super) struct Runner {
     pub(super) operations: u64,
     pub(super) sources: BTreeMap<String, String>,
     pub(super) state: BTreeMap<String, Value>,
+    pub(super) dynamic: Option<Dynamic>,
 }
 
 impl Runner {
@@ -120,6 +122,7 @@ impl Runner {
             operations: 10_000_000,
             sources: BTreeMap::new(),
             state: BTreeMap::new(),
+            dynamic: None,
         };
         assert_eq!(runner.receive(), FromCell::Ready { isolation: 1 });
         runner
@@ -198,6 +201,7 @@ impl Runner {
             marker_key: [9; 32],
             seed: 42,
             journal: u32::try_from(journal.len()).unwrap(),
+            dynamic: self.dynamic.clone(),
         })));
         run
     }

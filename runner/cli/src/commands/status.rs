@@ -112,7 +112,10 @@ fn render(workspaces: &[Value], now: Timestamp, width: Option<u16>) -> String {
             short(text(workspace, "/live_revision")),
             short(text(workspace, "/wanted_revision")),
             runs(workspace),
-            moment::relative_text(text(workspace, "/next_fire/next_at"), now),
+            match text(workspace, "/paused_at") {
+                "" => moment::relative_text(text(workspace, "/next_fire/next_at"), now),
+                _ => "paused".to_owned(),
+            },
         ]
     };
     let rows: Vec<_> = workspaces.iter().map(row).collect();

@@ -6,6 +6,7 @@ use signalbox_cell::protocol::{About, Start, ToCell};
 use signalbox_core::codes::Code;
 use signalbox_core::journal::Entry;
 use signalbox_core::run::{Ending, Reason, RunError, Trigger};
+use signalbox_core::schedule::Dynamic;
 
 use super::active::{Active, size};
 use super::driver::Driver;
@@ -74,6 +75,7 @@ impl Driver {
             marker_key: self.shared.secrets.marker_key(&claim.run.id),
             seed,
             journal: entries,
+            dynamic: dynamic(assignment),
         })));
         Ok((frames, journal))
     }
@@ -96,6 +98,14 @@ fn in_frames(run: u32, journal: &[Entry]) -> Vec<ToCell> {
         frames.push(ToCell::Journal { run, entries: part });
     }
     frames
+}
+
+/// What decides whether the run is wanted: its schedule's, at the revision that it is pinned to.
+fn dynamic(assignment: &Assignment) -> Option<Dynamic> {
+    let run = &assignment.claim.run;
+    let Trigger::Schedule { schedule, .. } = &run.trigger else { return None };
+    let flow = assignment.pinned.spec.flows.get(&run.flow)?;
+    flow.schedules.iter().find(|known| known.id() == *schedule)?.dynamic.clone()
 }
 
 /// What a run is told of itself.

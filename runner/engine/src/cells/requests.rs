@@ -106,6 +106,7 @@ impl Driver {
         }
         match end {
             End::Incompatible(message) => self.park(run, message).await,
+            End::NotWanted => self.end(run, chunk, Ending::Skipped(Reason::NotWanted)).await,
             End::Error(reason, error) => {
                 self.end(run, chunk, Ending::Failed(reason, bounded(error))).await;
             }

@@ -433,7 +433,9 @@ impl Look<'_> {
         let name = spec.name.clone();
         self.shared.revisions.insert(id, Arc::clone(&spec));
         let created_at = live.info.get(&name).map_or(at, |info| info.created_at);
-        let info = LiveInfo { deployment: id, pinned: false, created_at, updated_at: at };
+        let paused_at = live.info.get(&name).and_then(|info| info.paused_at);
+        let info =
+            LiveInfo { deployment: id, pinned: false, created_at, updated_at: at, paused_at };
         live.info.insert(name.clone(), info);
         live.catalog.workspaces.insert(name, spec);
     }

@@ -14,4 +14,4 @@ mod tree;
 pub mod validate;
 
 pub(crate) use rollback::{rollback, unpin};
-pub(crate) use service::{load, request, run};
+pub(crate) use service::{load, request, run, swap};

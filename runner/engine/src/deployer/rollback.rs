@@ -68,7 +68,9 @@ pub(crate) async fn rollback(
     let done = outcome::of(&Deployment { id, new });
     let mut next = Live::clone(&live);
     let created_at = next.info.get(workspace).map_or(ended_at, |info| info.created_at);
-    let info = LiveInfo { deployment: id, pinned: true, created_at, updated_at: ended_at };
+    let paused_at = next.info.get(workspace).and_then(|info| info.paused_at);
+    let info =
+        LiveInfo { deployment: id, pinned: true, created_at, updated_at: ended_at, paused_at };
     shared.revisions.insert(id, Arc::clone(&spec));
     next.info.insert(workspace.clone(), info);
     next.catalog.workspaces.insert(workspace.clone(), spec);

@@ -28,6 +28,7 @@ pub(crate) async fn load(store: &dyn Store) -> Result<(Live, Memory), Error> {
             pinned: found.pinned,
             created_at: found.created_at,
             updated_at: found.updated_at,
+            paused_at: found.paused_at,
         };
         if let Some(last) = store.deployments(&name, 1, None).await?.first() {
             let outcome = outcome::of(last);

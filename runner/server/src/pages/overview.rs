@@ -71,6 +71,7 @@ fn workspace(live: &Live, name: &WorkspaceName) -> Markup {
             @if let Some((spec, info)) = held {
                 @if let Some(text) = &spec.about.description { p { (shown(text)) } }
                 p.dim {
+                    @if let Some(at) = info.paused_at { "schedules paused since " (time(at)) " · " }
                     "live at " code title=(spec.revision) { (short(spec.revision.as_str())) }
                     " since " (time(info.updated_at)) " · " (count(spec.flows.len(), "flow"))
                 }

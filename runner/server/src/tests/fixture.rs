@@ -189,6 +189,7 @@ fn workspace() -> Workspace {
         webhooks: webhooks(&flow),
         flows: BTreeMap::from([(flow, scan())]),
         sources: BTreeMap::new(),
+        calendars: BTreeMap::new(),
     }
 }
 
@@ -222,7 +223,7 @@ fn scan() -> Flow {
         file: "flows/monitoring/scan.yaml".to_owned(),
         summary: Some("Looks".to_owned()),
         inputs: Schema { fields: [("n".to_owned(), count), ("any".to_owned(), any)].into() },
-        schedules: vec![Schedule { cron: "0 0 1 1 *".to_owned(), timezone: "UTC".to_owned() }],
+        schedules: vec![Schedule::cron("0 0 1 1 *", "UTC")],
         timeout: Some(Duration::from_mins(1)),
         plan: Plan { steps: vec![step], ..Plan::default() },
         calls: vec![LiteralCall {

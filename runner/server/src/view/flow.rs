@@ -8,6 +8,8 @@ use signalbox_core::catalog::{Action, Flow, LiteralCall, Step, Workspace};
 use signalbox_core::schedule::Schedule;
 use utoipa::ToSchema;
 
+use super::schedule::expression;
+
 /// A live flow.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Flow)]
@@ -35,10 +37,14 @@ pub(crate) struct FlowJson {
 /// A schedule of a flow.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FlowSchedule {
+    /// Its name, if it has one.
     id: String,
-    cron: String,
+    /// The expression; null when it fires once.
+    cron: Option<String>,
+    /// The only moment at which it fires.
+    at: Option<String>,
     timezone: String,
-    /// The expression in words.
+    /// Its slots in words.
     description: Option<String>,
 }
 
@@ -95,11 +101,13 @@ fn whole_millis(duration: Duration) -> u64 {
 
 impl From<&Schedule> for FlowSchedule {
     fn from(schedule: &Schedule) -> Self {
+        let (cron, at) = expression(schedule);
         Self {
             id: schedule.id(),
-            cron: schedule.cron.clone(),
+            cron,
+            at,
             timezone: schedule.timezone.clone(),
-            description: schedule.parse().ok().map(|table| table.describe()),
+            description: schedule.timetable(None).ok().map(|table| table.describe()),
         }
     }
 }

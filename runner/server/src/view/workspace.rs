@@ -9,6 +9,7 @@ use signalbox_store::contract::{Counts, DeploymentOutcome};
 use utoipa::ToSchema;
 
 use super::deployment::OutcomeJson;
+use super::time;
 
 /// A workspace that is live, or that the root manifest names.
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,6 +27,8 @@ pub(crate) struct WorkspaceJson {
     pub(crate) tags: Vec<String>,
     pub(crate) state: Standing,
     pub(crate) pinned: bool,
+    /// Since when its schedules are paused.
+    pub(crate) paused_at: Option<String>,
     /// The commit that is live.
     pub(crate) live_revision: Option<String>,
     /// The commit that the source wants, as of the last look.
@@ -133,6 +136,7 @@ impl WorkspaceJson {
             tags: about.tags,
             state: Standing::of(live, name),
             pinned: info.is_some_and(|info| info.pinned),
+            paused_at: time(info.and_then(|info| info.paused_at)),
             live_revision: spec.map(|spec| spec.revision.to_string()),
             wanted_revision: wanted.map(ToString::to_string),
             tree: spec.map(|spec| spec.tree.clone()),

@@ -72,7 +72,7 @@ pub(crate) async fn a_slot_fires_once(place: &dyn Place) {
     );
     let kit = kit.reopen(place).await;
     assert_eq!(kit.accept_one(Kit::slot(kit.run(), 60_000)).await, Accepted::Stale);
-    let slots = kit.last_slots().await.unwrap();
+    let slots = kit.last_slots().await;
     let of_one = slots.iter().find(|(key, _)| key.workspace.as_str() == "one").unwrap();
     assert_eq!((of_one.0.schedule.clone(), of_one.1), (schedule().id(), Timestamp(60_000)));
 }

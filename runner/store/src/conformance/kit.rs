@@ -12,14 +12,14 @@ use signalbox_core::ids::FlowRef;
 use signalbox_core::inputs::Schema;
 use signalbox_core::journal::{Chunk, Entry, Key, Outcome};
 use signalbox_core::run::{Ending, NewRun, State, Trigger};
-use signalbox_core::schedule::Schedule;
+use signalbox_core::schedule::{Overlap, Schedule};
 use signalbox_core::value::encode;
 use signalbox_core::{DeploymentId, Digest, RunId, Value};
 
 use super::Place;
 use crate::contract::{
     Accept, Accepted, Blob, CallDecision, CallRecord, Claim, DeploymentOutcome, Internal,
-    InternalEffect, NewCall, NewDeployment, Slot, Store, Want, Write, Written,
+    InternalEffect, NewCall, NewDeployment, ScheduleKey, Slot, Store, Want, Write, Written,
 };
 
 /// An open store in which the workspaces `one` and `two` are live.
@@ -68,11 +68,12 @@ pub(crate) fn spec(name: &str) -> Workspace {
         webhooks: BTreeMap::new(),
         flows: [("f".parse().unwrap(), flow)].into(),
         sources: [("s.rhai".to_owned(), Digest::of(SCRIPT))].into(),
+        calendars: BTreeMap::new(),
     }
 }
 
 pub(crate) fn schedule() -> Schedule {
-    Schedule { cron: "* * * * *".into(), timezone: "UTC".into() }
+    Schedule::cron("* * * * *", "UTC")
 }
 
 pub(crate) fn new_deployment(name: &str, outcome: DeploymentOutcome) -> NewDeployment {
@@ -242,12 +243,21 @@ impl Kit {
     }
 
     pub(crate) fn slot(run: NewRun, at: i64) -> Accept {
-        let schedule = crate::contract::ScheduleKey {
+        let schedule = ScheduleKey {
             workspace: run.workspace.clone(),
             flow: run.flow.clone(),
             schedule: schedule().id(),
         };
-        Accept { slot: Some(Slot { schedule, at: Timestamp(at) }), ..Self::plain(run) }
+        Accept {
+            slot: Some(Slot { schedule, at: Timestamp(at), overlap: Overlap::Queue }),
+            ..Self::plain(run)
+        }
+    }
+
+    /// The last slot of every schedule.
+    pub(crate) async fn last_slots(&self) -> Vec<(ScheduleKey, Timestamp)> {
+        let states = self.schedules().await.unwrap();
+        states.into_iter().map(|state| (state.key, state.last_slot)).collect()
     }
 
     /// Accepts one run.

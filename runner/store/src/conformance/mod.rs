@@ -11,6 +11,7 @@ mod kit;
 pub(crate) mod model;
 pub(crate) mod pruning;
 pub(crate) mod reopening;
+pub(crate) mod scheduling;
 mod suite;
 pub(crate) mod viewing;
 pub(crate) mod waiting;

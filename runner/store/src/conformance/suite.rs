@@ -33,6 +33,11 @@ macro_rules! conformance_suite {
         pruning: ended_runs_are_forgotten_by_age_and_number, what_is_referred_to_is_kept;
         reopening: what_was_queued_or_running_is_queued_again, a_closed_store_says_so,
             epochs_are_never_given_twice, suspended_runs_stay_suspended;
+        scheduling: a_slot_is_skipped_while_an_earlier_run_has_not_ended,
+            runs_of_a_schedule_wait_for_each_other, held_runs_survive_and_can_be_cancelled,
+            a_slot_that_cancels_is_not_taken_before_the_earlier_run_has_ended,
+            slots_of_a_pause_are_not_owed, what_is_not_there_cannot_be_paused,
+            other_slots_than_before_are_not_owed_from_before;
         viewing: a_claimed_run_is_running_for_everybody, lists_go_on_at_their_cursor,
             lists_are_filtered, a_run_shows_its_last_steps_and_error;
         waiting: an_answer_wakes_a_suspended_caller, an_answer_reaches_a_running_caller,

@@ -170,8 +170,9 @@ pub(crate) async fn writes_of_one_batch_see_each_other(place: &dyn Place) {
 pub(crate) async fn a_refused_write_leaves_nothing(place: &dyn Place) {
     let kit = Kit::new(place).await;
     let claim = kit.claimed().await;
-    let skipped = end_with(&claim, 1, Ending::Skipped(Reason::Denied));
-    assert_eq!(kit.write(skipped).await, Written::Rejected, "it was evaluated");
+    let other =
+        end_with(&claim, 2, Ending::Failed(Reason::Denied, RunError::plain(Code::Denied, "")));
+    assert_eq!(kit.write(other).await, Written::Fenced, "it is not the next chunk");
     assert_eq!(kit.state(&claim.run.id).await, State::Running);
     assert_eq!(kit.write(end(&claim, 1)).await, Written::Done(None));
     let view = kit.run_view(&claim).await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use signalbox_core::catalog::Workspace;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::diagnostic::Diagnostic;
+use signalbox_core::schedule::Overlap;
 use signalbox_core::{DeploymentId, Digest, FlowName, Revision, WorkspaceName};
 
 /// What became of the attempt to bring a workspace to a revision.
@@ -111,6 +112,8 @@ pub struct LiveWorkspace {
     pub created_at: Timestamp,
     /// When the live deployment went live.
     pub updated_at: Timestamp,
+    /// Since when its schedules are paused.
+    pub paused_at: Option<Timestamp>,
 }
 
 /// The content of a file, addressed by its digest.
@@ -140,4 +143,26 @@ pub struct Slot {
     pub schedule: ScheduleKey,
     /// Its nominal time.
     pub at: Timestamp,
+    /// What becomes of it while the run of an earlier one has not ended.
+    pub overlap: Overlap,
+}
+
+/// Where a schedule stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleState {
+    /// The schedule.
+    pub key: ScheduleKey,
+    /// Its last slot that fired, or since when it counts.
+    pub last_slot: Timestamp,
+    /// Since when it is paused, itself.
+    pub paused_at: Option<Timestamp>,
+}
+
+/// What can be paused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pausable {
+    /// Every schedule of a workspace.
+    Workspace(WorkspaceName),
+    /// One schedule.
+    Schedule(ScheduleKey),
 }

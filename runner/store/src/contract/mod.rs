@@ -11,7 +11,8 @@ mod store;
 mod views;
 
 pub use deployments::{
-    Blob, Deployment, DeploymentOutcome, LiveWorkspace, NewDeployment, ScheduleKey, Slot,
+    Blob, Deployment, DeploymentOutcome, LiveWorkspace, NewDeployment, Pausable, ScheduleKey,
+    ScheduleState, Slot,
 };
 pub use error::Error;
 pub use runs::{

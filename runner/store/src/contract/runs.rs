@@ -36,14 +36,19 @@ pub struct IdempotencyKey {
 /// What became of an [`Accept`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Accepted {
-    /// It is queued, durably.
+    /// It is queued, durably; behind earlier runs of its schedule if its slot says so.
     Queued,
     /// The same request was accepted before, as this run.
     Known(RunId),
     /// The key was used with other inputs, for this run.
     Conflict(RunId),
-    /// The slot, or a later one, has fired already.
+    /// The slot, or a later one, has fired already, or its schedule is paused.
     Stale,
+    /// The slot is recorded as skipped: the run of an earlier one has not ended.
+    Skipped,
+    /// The run of an earlier slot has not ended and is to be cancelled first. The slot is as it
+    /// was.
+    Overlaps(RunId),
     /// The queue is full; a slot is recorded as skipped.
     Full,
 }

@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 
 use super::{
     Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Error, LiveWorkspace,
-    NewDeployment, Page, Pruned, Retention, RunFilter, RunSummary, RunView, ScheduleKey, Waiting,
-    Want, Write, Written,
+    NewDeployment, Page, Pausable, Pruned, Retention, RunFilter, RunSummary, RunView,
+    ScheduleState, Waiting, Want, Write, Written,
 };
 
 /// The answer of an operation, later.
@@ -82,8 +82,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Which of some digests are stored already.
     fn known_blobs(&self, digests: Vec<Digest>) -> Reply<'_, Vec<Digest>>;
 
-    /// The last slot of every schedule of live workspaces.
-    fn last_slots(&self) -> Reply<'_, Vec<(ScheduleKey, Timestamp)>>;
+    /// Where every schedule of live workspaces stands, in no order.
+    fn schedules(&self) -> Reply<'_, Vec<ScheduleState>>;
+
+    /// Pauses schedules. Answers `false` when they were paused already.
+    fn pause(&self, what: Pausable, at: Timestamp) -> Reply<'_, bool>;
+
+    /// Lets schedules go on; slots up to now are not owed. Answers `false` when they were not
+    /// paused.
+    fn resume(&self, what: Pausable, at: Timestamp) -> Reply<'_, bool>;
 
     // --- what belongs to one workspace ---
 

@@ -8,8 +8,9 @@ use signalbox_core::run::{NewRun, Reason, State};
 
 use super::columns::{id_bytes, run_id};
 use super::live::Queued;
+use super::schedules::{self, Turn};
 use super::tx::Tx;
-use crate::contract::{Accept, Accepted, Error, IdempotencyKey, Slot};
+use crate::contract::{Accept, Accepted, Error, IdempotencyKey};
 
 /// How long an idempotency key is known.
 pub(super) const KEY_LIFE: Duration = Duration::from_hours(7 * 24);
@@ -27,18 +28,33 @@ fn one(tx: &mut Tx<'_>, accept: Accept) -> Result<Accepted, Error> {
         let same = inputs == key.inputs.0;
         return Ok(if same { Accepted::Known(known) } else { Accepted::Conflict(known) });
     }
-    if let Some(slot) = &slot
-        && !take_slot(tx, slot)?
-    {
-        return Ok(Accepted::Stale);
-    }
-    if tx.waiting_in(&run.workspace) >= queue_bound as usize {
-        if slot.is_some() {
-            skip(tx, &run)?;
+    let full = tx.waiting_in(&run.workspace) >= queue_bound as usize;
+    if let Some(slot) = &slot {
+        match schedules::take_slot(tx, slot, queue_bound)? {
+            Err(refused) => return Ok(refused),
+            Ok(Turn::Skipped) => {
+                skip(tx, &run, Reason::Overlap)?;
+                return Ok(Accepted::Skipped);
+            }
+            Ok(Turn::Full) => {
+                skip(tx, &run, Reason::LimitExceeded)?;
+                return Ok(Accepted::Full);
+            }
+            Ok(Turn::Now | Turn::Behind) if full => skip(tx, &run, Reason::LimitExceeded)?,
+            Ok(Turn::Behind) => {
+                schedules::hold(tx, slot, &run)?;
+                return Ok(Accepted::Queued);
+            }
+            Ok(Turn::Now) => {}
         }
+    }
+    if full {
         return Ok(Accepted::Full);
     }
     let seq = tx.insert_run(&run, State::Queued)?;
+    if let Some(slot) = &slot {
+        schedules::remember(tx, slot, seq)?;
+    }
     if let Some(key) = &idempotency {
         remember_key(tx, &run, key)?;
     }
@@ -73,25 +89,11 @@ fn remember_key(tx: &mut Tx<'_>, run: &NewRun, key: &IdempotencyKey) -> Result<(
     Ok(())
 }
 
-/// Moves the schedule to the slot. Answers whether the slot is later than its last one.
-fn take_slot(tx: &mut Tx<'_>, slot: &Slot) -> Result<bool, Error> {
-    let (workspace, flow) = tx.flow(&slot.schedule.workspace, &slot.schedule.flow)?;
-    let moved = tx
-        .connection
-        .prepare_cached(
-            "INSERT INTO schedules (flow, schedule, workspace, last_slot) VALUES (?, ?, ?, ?)
-             ON CONFLICT DO UPDATE SET last_slot = excluded.last_slot
-                WHERE excluded.last_slot > last_slot",
-        )?
-        .execute(params![flow, slot.schedule.schedule, workspace, slot.at.0])?;
-    Ok(moved == 1)
-}
-
-/// Records a slot that found the queue full.
-fn skip(tx: &mut Tx<'_>, run: &NewRun) -> Result<(), Error> {
+/// Records a slot whose run is never evaluated.
+fn skip(tx: &mut Tx<'_>, run: &NewRun, why: Reason) -> Result<(), Error> {
     let seq = tx.insert_run(run, State::Skipped)?;
     tx.connection
         .prepare_cached("UPDATE runs SET reason = ?, ended_at = queued_at WHERE seq = ?")?
-        .execute(params![Reason::LimitExceeded.as_str(), seq])?;
+        .execute(params![why.as_str(), seq])?;
     Ok(())
 }

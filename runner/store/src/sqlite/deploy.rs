@@ -8,6 +8,7 @@ use signalbox_core::clock::Timestamp;
 use signalbox_core::{DeploymentId, Digest, WorkspaceName};
 
 use super::columns::to_json;
+use super::schedules;
 use super::tx::Tx;
 use crate::contract::{Blob, DeploymentOutcome, Error, NewDeployment};
 
@@ -55,7 +56,7 @@ fn record(tx: &mut Tx<'_>, new: &NewDeployment) -> Result<DeploymentId, Error> {
         let spec = new.spec.as_deref().ok_or_else(missing)?;
         require_files(tx, spec)?;
         make_live(tx, workspace, id, new)?;
-        baselines(tx, spec, new)?;
+        schedules::baselines(tx, spec, new)?;
     }
     Ok(DeploymentId(id))
 }
@@ -110,23 +111,6 @@ fn make_live(tx: &Tx<'_>, workspace: i64, id: i64, new: &NewDeployment) -> Resul
              WHERE id = ?",
         )?
         .execute(params![id, new.pin, at, at, workspace])?;
-    Ok(())
-}
-
-/// A schedule that was never seen owes nothing from before it went live. One that comes back
-/// goes on from its last slot.
-fn baselines(tx: &mut Tx<'_>, spec: &Workspace, new: &NewDeployment) -> Result<(), Error> {
-    for (name, flow) in &spec.flows {
-        for schedule in &flow.schedules {
-            let (workspace, flow) = tx.flow(&new.workspace, name)?;
-            tx.connection
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO schedules (flow, schedule, workspace, last_slot)
-                     VALUES (?, ?, ?, ?)",
-                )?
-                .execute(params![flow, schedule.id(), workspace, new.ended_at.0])?;
-        }
-    }
     Ok(())
 }
 

@@ -11,9 +11,7 @@ use signalbox_core::{DeploymentId, Digest, FlowName, WorkspaceName};
 use super::columns::{self, digest};
 use super::names::find_workspace;
 use super::run_views::MOST;
-use crate::contract::{
-    Deployment, DeploymentOutcome, Error, LiveWorkspace, NewDeployment, ScheduleKey,
-};
+use crate::contract::{Deployment, DeploymentOutcome, Error, LiveWorkspace, NewDeployment};
 
 const SELECT: &str = "SELECT d.id, w.name, d.source, d.revision, d.tree, d.identity, d.contracts,
         d.outcome, d.author, d.hint, d.hint_to_live_ms, d.started_at, d.ended_at, d.pin, d.flows,
@@ -88,7 +86,7 @@ pub(super) fn deployments(
 /// What is live.
 pub(super) fn live(connection: &Connection) -> Result<Vec<LiveWorkspace>, Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT d.id, d.spec, w.pinned, w.created_at, w.updated_at
+        "SELECT d.id, d.spec, w.pinned, w.created_at, w.updated_at, w.paused_at
          FROM workspaces AS w JOIN deployments AS d ON d.id = w.live ORDER BY w.name",
     )?;
     let mut rows = statement.query([])?;
@@ -101,6 +99,7 @@ pub(super) fn live(connection: &Connection) -> Result<Vec<LiveWorkspace>, Error>
             pinned: row.get(2)?,
             created_at: Timestamp(row.get(3)?),
             updated_at: Timestamp(row.get(4)?),
+            paused_at: row.get::<_, Option<i64>>(5)?.map(Timestamp),
         });
     }
     Ok(live)
@@ -127,25 +126,4 @@ pub(super) fn known_blobs(
     }
     digests.retain(|digest| known.get(digest) == Some(&true));
     Ok(digests)
-}
-
-/// Last slots of the schedules of live workspaces.
-pub(super) fn last_slots(connection: &Connection) -> Result<Vec<(ScheduleKey, Timestamp)>, Error> {
-    let mut statement = connection.prepare_cached(
-        "SELECT w.name, f.name, s.schedule, s.last_slot
-         FROM schedules AS s JOIN flows AS f ON f.id = s.flow
-                             JOIN workspaces AS w ON w.id = s.workspace
-         WHERE w.live IS NOT NULL ORDER BY w.name, f.name, s.schedule",
-    )?;
-    let mut rows = statement.query([])?;
-    let mut slots = Vec::new();
-    while let Some(row) = rows.next()? {
-        let key = ScheduleKey {
-            workspace: columns::text(row.get_ref(0)?.as_str().unwrap_or_default())?,
-            flow: columns::text(row.get_ref(1)?.as_str().unwrap_or_default())?,
-            schedule: row.get(2)?,
-        };
-        slots.push((key, Timestamp(row.get(3)?)));
-    }
-    Ok(slots)
 }

@@ -10,6 +10,7 @@ use signalbox_core::run::{Ending, Event, Reason, RunError, State, apply};
 use super::append::{fence, insert_chunk, row_state};
 use super::columns::{state_number, to_json};
 use super::live::{Claimed, Queued};
+use super::schedules;
 use super::settle;
 use super::tx::Tx;
 use crate::contract::{Error, Written};
@@ -58,6 +59,7 @@ pub(super) fn end(tx: &mut Tx<'_>, end: End) -> Result<Written, Error> {
         None
     };
     tx.set_claim(end.run, None);
+    schedules::ended(tx, claimed.seq)?;
     Ok(answered.map_or(Written::Done(None), Written::Answered))
 }
 

@@ -59,7 +59,8 @@ fn each(
 ) -> Result<(), Error> {
     let mut statement = connection.prepare(&format!(
         "SELECT w.name, r.seq, r.id FROM runs AS r JOIN workspaces AS w ON w.id = r.workspace
-         WHERE r.state <> 3 AND r.state = {} ORDER BY r.seq",
+         WHERE r.state <> 3 AND r.state = {} AND r.seq NOT IN (SELECT run FROM held)
+         ORDER BY r.seq",
         state_number(state)
     ))?;
     let mut rows = statement.query([])?;

@@ -26,6 +26,7 @@ mod operations;
 mod prune;
 mod readers;
 mod run_views;
+mod schedules;
 mod settle;
 mod shared;
 mod store;

@@ -15,12 +15,12 @@ use super::tx::Tx;
 use super::writer::Message;
 use super::{
     SqliteStore, accept, append, backup, belongings, call_views, claim, deploy, deployment_views,
-    end, journal, prune, run_views, settle,
+    end, journal, prune, run_views, schedules, settle,
 };
 use crate::contract::{
     Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Error, LiveWorkspace,
-    NewDeployment, Page, Pruned, Reply, Retention, RunFilter, RunSummary, RunView, ScheduleKey,
-    Store, Waiting, Want, Write, Written,
+    NewDeployment, Page, Pausable, Pruned, Reply, Retention, RunFilter, RunSummary, RunView,
+    ScheduleState, Store, Waiting, Want, Write, Written,
 };
 
 fn write_one(tx: &mut Tx<'_>, write: Write) -> Result<Written, Error> {
@@ -150,8 +150,16 @@ impl Store for SqliteStore {
         Box::pin(self.shared.readers.read(move |db| deployment_views::known_blobs(db, digests)))
     }
 
-    fn last_slots(&self) -> Reply<'_, Vec<(ScheduleKey, Timestamp)>> {
-        Box::pin(self.shared.readers.read(deployment_views::last_slots))
+    fn schedules(&self) -> Reply<'_, Vec<ScheduleState>> {
+        Box::pin(self.shared.readers.read(schedules::states))
+    }
+
+    fn pause(&self, what: Pausable, at: Timestamp) -> Reply<'_, bool> {
+        Box::pin(self.write(move |tx| schedules::pause(tx, &what, at)))
+    }
+
+    fn resume(&self, what: Pausable, at: Timestamp) -> Reply<'_, bool> {
+        Box::pin(self.write(move |tx| schedules::resume(tx, &what, at)))
     }
 
     fn state_get<'a>(

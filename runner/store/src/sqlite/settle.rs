@@ -9,6 +9,7 @@ use signalbox_core::run::{Event, Reason, State, apply};
 use super::columns::{self, id_bytes, run_id, state_number};
 use super::live::Queued;
 use super::names;
+use super::schedules;
 use super::tx::Tx;
 use crate::contract::{Answer, Error, Written};
 
@@ -57,6 +58,7 @@ pub(super) fn cancel(
         .execute(params![state_number(state), Reason::CancelRequested.as_str(), at.0, found.seq])?;
     tx.count(found.workspace, Some(found.state), Some(state));
     let answered = settle(tx, run, state, at, answer)?;
+    schedules::ended(tx, found.seq)?;
     Ok(answered.map_or(Written::Done(None), Written::Answered))
 }
 

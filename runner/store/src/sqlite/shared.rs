@@ -1,6 +1,7 @@
 //! What the writer and the readers of one store share.
 
 use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use signalbox_core::clock::Clock;
@@ -17,6 +18,8 @@ pub(super) struct Shared {
     pub(super) ready: Arc<Notify>,
     pub(super) readers: Arc<Readers>,
     pub(super) clock: Arc<dyn Clock>,
+    /// Whether any run may be held back behind another of its schedule.
+    pub(super) holds: AtomicBool,
 }
 
 impl Shared {

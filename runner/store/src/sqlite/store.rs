@@ -1,6 +1,7 @@
 //! An open store: from the data directory to the writer's thread, and back.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -13,7 +14,7 @@ use super::readers::Readers;
 use super::shared::Shared;
 use super::tx::Tx;
 use super::writer::{self, Message, Op, Writer};
-use super::{load, migrate, run_views};
+use super::{load, migrate, run_views, schedules};
 use crate::contract::Error;
 
 /// What a store needs to be opened.
@@ -52,6 +53,7 @@ impl SqliteStore {
             ready: Arc::new(Notify::new()),
             readers: Arc::new(Readers::new(database.clone())),
             clock: options.clock,
+            holds: AtomicBool::new(schedules::any_held(&connection)?),
         });
         if !shared.live().waiting().is_empty() {
             shared.ready.notify_one();

@@ -28,6 +28,8 @@ mod load;
 mod pinned;
 mod poison;
 mod rollback;
+mod schedule_options;
+mod schedule_pauses;
 mod schedules;
 mod secrets;
 mod secrets_keyed;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use signalbox_e2e::{Road, Runner, Scene, eventually};
 
-const EVERY_SECOND: &str = "schedules: [{ cron: \"* * * * * *\", timezone: UTC }]\n";
+/// Slots wait for each other: one that was under way when its runner died is not in their way.
+const EVERY_SECOND: &str = "schedules: [{ cron: \"* * * * * *\", overlap: queue }]\n";
 
 fn road() -> Road {
     let flow = format!("{EVERY_SECOND}run: state::add(`slot/${{run::slot()}}`, 1)\n");

@@ -3,6 +3,7 @@
 pub(crate) mod deployments;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod pause;
 pub(crate) mod rollback;
 pub(crate) mod sync;
 pub(crate) mod unpin;

@@ -1,0 +1,102 @@
+//! A hundred thousand schedules: how soon they stand, what comes next, and how late they fire.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use signalbox_core::run::Trigger;
+use signalbox_engine::Handle;
+use signalbox_store::contract::RunFilter;
+use signalbox_testkit::Repo;
+
+use crate::report::{Report, percentile};
+
+/// Workspaces, flows of each, and schedules of each flow: 100,000 together.
+const WORKSPACES: usize = 1_000;
+const FLOWS: usize = 2;
+const SCHEDULES: usize = 50;
+/// Different times; each is an hourly expression with seconds.
+const PATTERNS: usize = 1_000;
+/// How long slots are watched: about 28 fire in a second.
+const WATCHED: Duration = Duration::from_secs(30);
+
+pub(crate) async fn measure(report: &mut Report, binary: &Path) -> Result<()> {
+    let repo = repository();
+    let data = tempfile::tempdir()?;
+    // The first look makes everything live; what is measured is the start after it.
+    crate::fixture::engine(&repo.path(), data.path(), binary).await?.stop().await?;
+    let started = Instant::now();
+    let engine = crate::fixture::start(&repo.path(), data.path(), binary).await?;
+    let handle = engine.handle();
+    ensure!(handle.next_slots(1).len() == 1, "no schedule fires");
+    let start = started.elapsed().as_secs_f64() * 1e3;
+    report.add_beside("100,000 schedules, start", start, "ms", "≤ 1,000 ms", "");
+    // The scheduler has them all when it has answered for them.
+    ensure!(handle.schedules().await?.len() == WORKSPACES * FLOWS * SCHEDULES, "some are missing");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut times = Vec::new();
+    for _ in 0..100 {
+        let started = Instant::now();
+        let slots = handle.next_slots(100).len();
+        ensure!(slots == 100, "only {slots} slots");
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    let next = percentile(&mut times, 50.0);
+    report.add_beside("next over 1,000 workspaces", next, "ms", "≤ 50 ms", "");
+    let p99 = lateness(&handle).await?;
+    report.add_beside("100,000 schedules, late p99", p99, "ms", "≤ 5 ms", "");
+    engine.stop().await?;
+    Ok(())
+}
+
+/// From the slot to the moment at which its run is accepted.
+async fn lateness(handle: &Handle) -> Result<f64> {
+    let since = handle.now();
+    tokio::time::sleep(WATCHED).await;
+    let filter = RunFilter { limit: 1_000, ..RunFilter::default() };
+    let runs = handle.store().runs(filter).await?;
+    let mut late: Vec<_> = runs
+        .items
+        .iter()
+        .filter_map(|run| match run.trigger {
+            Trigger::Schedule { slot, .. } if slot > since => {
+                Some(run.queued_at.since(slot).as_secs_f64() * 1e3)
+            }
+            Trigger::Schedule { .. }
+            | Trigger::Call { .. }
+            | Trigger::Api
+            | Trigger::Retry { .. } => None,
+        })
+        .collect();
+    ensure!(late.len() > 100, "only {} slots have fired", late.len());
+    Ok(percentile(&mut late, 99.0))
+}
+
+fn repository() -> Repo {
+    let repo = Repo::new();
+    let mut root = "version: 1\nworkspaces:\n".to_owned();
+    let mut number = 0;
+    for workspace in 0..WORKSPACES {
+        let kind = if workspace == 0 { "platform" } else { "domain" };
+        // Writing to a text cannot fail.
+        let _ = writeln!(root, "  w{workspace}: {{ kind: {kind}, path: w{workspace} }}");
+        for flow in 0..FLOWS {
+            let mut file = "schedules:\n".to_owned();
+            for schedule in 0..SCHEDULES {
+                let at = number * 7_919 % PATTERNS * 3_600 / PATTERNS;
+                let (minute, second) = (at / 60, at % 60);
+                let _ = writeln!(
+                    file,
+                    "  - {{ name: s{schedule}, cron: \"{second} {minute} * * * *\" }}"
+                );
+                number += 1;
+            }
+            file.push_str("run: '1'\n");
+            repo.write(&format!("w{workspace}/flows/f{flow}.yaml"), file);
+        }
+    }
+    repo.write("signalbox.yaml", root);
+    repo.commit("many schedules");
+    repo
+}
