@@ -20,6 +20,7 @@ pub(crate) fn end_of(result: Result<Vec<u8>, Broken>, run: &Run) -> Option<End> 
         (Some(Stop::Forbidden(message)), result) => {
             Some(permanent(Reason::ScriptError, Code::ScriptError, message, noticed_at(result)))
         }
+        (Some(Stop::Continue(inputs)), _) => Some(End::ContinueAs(inputs.clone())),
         (None, Ok(bytes)) => Some(End::Result(bytes)),
         (None, Err(Broken::Error(described))) => Some(ending(described, run)),
         // Nothing terminates a run but its flag.

@@ -30,6 +30,8 @@ pub(crate) enum Stop {
     Limit(String),
     /// Something that no script may do.
     Forbidden(String),
+    /// `continue_as`, with the inputs of the successor in canonical bytes.
+    Continue(Vec<u8>),
 }
 
 /// The run that is evaluated.
