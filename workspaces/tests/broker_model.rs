@@ -223,6 +223,8 @@ impl Model {
             inputs: Schema::default(),
             schedules: Vec::new(),
             timeout: None,
+            deadline: None,
+            retry: None,
             plan: Plan::default(),
             calls: calls.collect(),
         }

@@ -25,6 +25,8 @@ fn flow() -> Flow {
         inputs: Schema { fields: BTreeMap::from([("text".to_owned(), text)]) },
         schedules: Vec::new(),
         timeout: None,
+        deadline: None,
+        retry: None,
         plan: Plan::default(),
         calls: Vec::new(),
     }

@@ -319,3 +319,22 @@ fn every_example_is_valid() {
     }
     assert!(count > 0);
 }
+
+#[test]
+fn a_flow_says_when_it_must_have_ended_and_how_it_is_tried_again() {
+    let flow = "timeout: 1m\ndeadline: 2h\nretry: { attempts: 5, initial: 2s, retry_if: 'error.retryable' }\nrun: '1'\n";
+    let read = good(&files(&[
+        ("signalbox.yaml", "version: 1\nworkspaces: { a: { kind: platform, path: a } }\n"),
+        ("a/flows/x.yaml", flow),
+        ("a/flows/y.yaml", "retry: 4\nrun: '1'\n"),
+        ("a/flows/z.rhai", "fn main(inputs) { 1 }"),
+    ]));
+    let flows = &read.values().next().unwrap().flows;
+    let flow = |name: &str| &flows[&name.parse().unwrap()];
+    let retry = flow("x").retry.as_ref().unwrap();
+    assert_eq!(flow("x").deadline, Some(Duration::from_hours(2)));
+    assert_eq!((retry.attempts, retry.initial), (5, Duration::from_secs(2)));
+    assert_eq!(flow("x").plan.retry_if.as_deref(), Some("error.retryable"));
+    assert_eq!(flow("y").retry.as_ref().map(|retry| retry.attempts), Some(4));
+    assert_eq!((&flow("z").retry, flow("z").deadline), (&None, None));
+}

@@ -346,7 +346,8 @@ impl Request {
             | Self::StateAdd { .. }
             | Self::StateSwap { .. }
             | Self::StateDelete { .. }
-            | Self::Secret { .. } => false,
+            | Self::Secret { .. }
+            | Self::Hmac { .. } => false,
         }
     }
 }

@@ -248,6 +248,12 @@ pub struct Flow {
     pub schedules: Vec<Schedule>,
     /// Longest active time of a run.
     pub timeout: Option<Duration>,
+    /// Longest time from a run's acceptance to its end, with all waiting.
+    #[serde(default)]
+    pub deadline: Option<Duration>,
+    /// Whether and when a run that failed is tried again.
+    #[serde(default)]
+    pub retry: Option<crate::retry::Retry>,
     /// What a cell does for it.
     pub plan: Plan,
     /// Calls to other workspaces that can be seen in its steps and scripts.

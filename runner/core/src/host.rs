@@ -81,7 +81,7 @@ functions! {
           r##"connector("slack").send(#{ channel: "#ops", text: "up" }).status"## => "200" }
     Internal "continue_as" ["continue_as(inputs)"]
         "Ends the run; a successor of the same flow with these inputs takes over, with an empty journal. Nothing behind it is evaluated."
-        { r#"if inputs.n > 100 { continue_as(#{ n: 0 }) } inputs.n"# => "3" }
+        { "if inputs.n > 100 { continue_as(#{ n: 0 }) } inputs.n" => "3" }
     Pure "csv::decode" ["csv::decode(text)", "csv::decode(text, options)"]
         "The rows of a table: maps by the names in its first row, or lists with `header: false`. Cells are text. Another `separator` than the comma is one character of ASCII."
         { r#"csv::decode("name,size\na,1\n")"# => r#"[{"name":"a","size":"1"}]"#,

@@ -334,6 +334,12 @@ fn property(field: &Field) -> serde_json::Value {
     property.into()
 }
 
+/// Faults in one line: `name is required; count is no integer`.
+pub fn list(faults: &[Fault]) -> String {
+    let all = faults.iter().map(|fault| format!("{} {}", fault.input, fault.message));
+    all.map(|fault| fault.trim().to_owned()).collect::<Vec<_>>().join("; ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,8 +8,9 @@ use crate::clock::Timestamp;
 use crate::ids::Digest;
 pub use crate::text::cut;
 
-/// Version of the entries' form, kept with every entry.
-pub const FORMAT: u32 = 1;
+/// Version of the form of entries and outcomes, kept wherever they are. Format 1 had no
+/// [`Failure::after_ms`].
+pub const FORMAT: u32 = 2;
 
 /// Where in its run an effect stands. Two executions of the same run give the same keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

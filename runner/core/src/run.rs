@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::codes::Code;
 use crate::ids::{DeploymentId, FlowName, FlowRef, RunId, WorkspaceName};
+use crate::journal::{Failure, Outcome};
 
 /// The states of a run. Everything finer is a [`Reason`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -85,6 +86,10 @@ pub enum Reason {
     Denied,
     /// Waits for a run that it called.
     WaitingCall,
+    /// Waits for a moment.
+    WaitingUntil,
+    /// Its last attempt failed; it waits for the next one.
+    WaitingRetry,
     /// Its replay does not match its journal; waits for a person.
     Incompatible,
     /// Somebody cancelled it, or the run that waited for it.
@@ -99,13 +104,15 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::TimedOut,
         Self::LimitExceeded,
         Self::ScriptError,
         Self::CellLost,
         Self::Denied,
         Self::WaitingCall,
+        Self::WaitingUntil,
+        Self::WaitingRetry,
         Self::Incompatible,
         Self::CancelRequested,
         Self::Overlap,
@@ -122,6 +129,8 @@ impl Reason {
             Self::CellLost => "cell_lost",
             Self::Denied => "denied",
             Self::WaitingCall => "waiting_call",
+            Self::WaitingUntil => "waiting_until",
+            Self::WaitingRetry => "waiting_retry",
             Self::Incompatible => "incompatible",
             Self::CancelRequested => "cancel_requested",
             Self::Overlap => "overlap",
@@ -172,6 +181,18 @@ pub enum Trigger {
         /// The run that is repeated.
         of: RunId,
     },
+    /// A run of the same workspace, at the same revision: `flow::run` or `flow::start`.
+    Flow {
+        /// The flow that started it.
+        caller: FlowRef,
+        /// Its run.
+        run: RunId,
+    },
+    /// `continue_as` of the run before.
+    Continue {
+        /// That run.
+        of: RunId,
+    },
 }
 
 impl Trigger {
@@ -183,6 +204,20 @@ impl Trigger {
             Self::Webhook { .. } => "webhook",
             Self::Api => "api",
             Self::Retry { .. } => "retry",
+            Self::Flow { .. } => "flow",
+            Self::Continue { .. } => "continue",
+        }
+    }
+
+    /// The run that started this one and may wait for it.
+    pub fn parent(&self) -> Option<&RunId> {
+        match self {
+            Self::Call { run, .. } | Self::Flow { run, .. } => Some(run),
+            Self::Schedule { .. }
+            | Self::Webhook { .. }
+            | Self::Api
+            | Self::Retry { .. }
+            | Self::Continue { .. } => None,
         }
     }
 }
@@ -206,6 +241,8 @@ pub struct NewRun {
     pub chain: Vec<FlowRef>,
     /// When it was accepted.
     pub queued_at: Timestamp,
+    /// When it must have ended, however much of the time it waits; it fails then.
+    pub deadline: Option<Timestamp>,
 }
 
 /// How a run failed, as stored and shown.
@@ -253,6 +290,23 @@ impl Ending {
             Self::Cancelled => State::Cancelled,
             Self::Skipped(_) => State::Skipped,
         }
+    }
+
+    /// What a run that waits for this one gets.
+    pub fn answer(&self) -> Outcome {
+        let failure = match self {
+            Self::Succeeded(result) => return Outcome::Done(result.clone()),
+            Self::Failed(reason, error) => {
+                let message = format!("the called run failed: {} {}", error.code, error.message);
+                let failure = Failure::permanent(Code::CallFailed, message);
+                // What went wrong in a script may go right the next time; a bound stays a bound.
+                Failure { retryable: *reason == Reason::ScriptError, ..failure }
+            }
+            Self::Cancelled | Self::Skipped(_) => {
+                Failure::permanent(Code::Cancelled, "the called run was cancelled")
+            }
+        };
+        Outcome::Failed(failure)
     }
 
     /// The reason that is recorded with the state.

@@ -1,11 +1,10 @@
 //! The broker at run time: every call is decided here, by the declarations that are live now.
 
-use std::time::Duration;
-
 use signalbox_core::broker::{Permit, Refusal, Rule, Target, check_chain, decide};
 use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
 use signalbox_core::ids::{FlowRef, ServiceName};
+use signalbox_core::inputs::list;
 use signalbox_core::journal::{Failure, cut};
 use signalbox_core::run::{NewRun, Trigger};
 use signalbox_core::{Digest, RunId, value};
@@ -14,6 +13,7 @@ use signalbox_store::contract::{CallDecision, CallRecord, NewCall};
 use crate::border::{MAX_VALUE, check_value};
 use crate::live::Live;
 use crate::rates::Rates;
+use crate::runs::deadline_of;
 
 /// Most bytes of a target in a record.
 const MAX_TARGET: usize = 300;
@@ -24,8 +24,6 @@ pub(crate) struct Broker {
     lately: Rates<ServiceName>,
 }
 
-/// A call that may be made, and until when its answer is waited for.
-type Allowed = (NewCall, Option<Timestamp>);
 /// A refused call, as recorded, and what its caller gets.
 type Denied = Box<(CallRecord, Failure)>;
 
@@ -47,7 +45,7 @@ impl Broker {
         (id, now): (RunId, Timestamp),
         caller: &NewRun,
         asked: Asked<'_>,
-    ) -> Result<Allowed, Denied> {
+    ) -> Result<NewCall, Denied> {
         let Asked { target, inputs, wait } = asked;
         let record = CallRecord {
             at: now,
@@ -78,17 +76,8 @@ impl Broker {
         let until = permit.export.and_then(|(_, export)| export.timeout);
         let until = until.filter(|_| wait).map(|timeout| now.plus(timeout));
         let call = call.accepted(id, permit, record.clone(), inputs, wait);
-        call.map(|call| (call, until)).map_err(|failure| Box::new((record, failure)))
-    }
-
-    /// How long a caller waits for a target at most, as it is exported now.
-    pub(crate) fn timeout_of(live: &Live, target: &str) -> Option<Duration> {
-        match target.parse() {
-            Ok(Target::Service(service, _)) => {
-                live.catalog.platform()?.exports.get(&service)?.timeout
-            }
-            Ok(Target::Flow(_)) | Err(_) => None,
-        }
+        let call = call.map(|call| NewCall { until, ..call });
+        call.map_err(|failure| Box::new((record, failure)))
     }
 }
 
@@ -117,11 +106,7 @@ impl<'a> Call<'a> {
             .find_flow(&permit.callee.workspace, &permit.callee.flow)
             .ok_or_else(|| refusal(Rule::UnknownFlow, format!("`{}` is gone", permit.callee)))?;
         let complete = flow.inputs.apply(&inputs).map_err(|faults| {
-            let all: Vec<_> = faults
-                .iter()
-                .map(|fault| format!("{} {}", fault.input, fault.message).trim().to_owned())
-                .collect();
-            unfit(format!("`{}` does not take these inputs: {}", permit.callee, all.join("; ")))
+            unfit(format!("`{}` does not take these inputs: {}", permit.callee, list(&faults)))
         })?;
         let complete = value::encode(&complete);
         check_value(&complete, MAX_VALUE, "the inputs of a call")
@@ -139,7 +124,7 @@ impl<'a> Call<'a> {
     ) -> Result<NewCall, Failure> {
         let internal = |message: String| Failure::transient(Code::Internal, message);
         let workspace = &permit.callee.workspace;
-        let Some((_, info)) = self.live.find(workspace) else {
+        let Some((spec, info)) = self.live.find(workspace) else {
             return Err(internal(format!("`{workspace}` is not live")));
         };
         let queue_bound = self.live.grants(workspace).limits.queue;
@@ -152,6 +137,7 @@ impl<'a> Call<'a> {
         };
         let run = NewRun {
             id,
+            deadline: deadline_of(spec, &permit.callee.flow, record.at),
             workspace: permit.callee.workspace,
             flow: permit.callee.flow,
             deployment: info.deployment,
@@ -160,7 +146,7 @@ impl<'a> Call<'a> {
             chain,
             queued_at: record.at,
         };
-        Ok(NewCall { run, queue_bound, record, wait })
+        Ok(NewCall { run, queue_bound, record, wait, until: None })
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use signalbox_core::clock::Timestamp;
-use signalbox_core::run::State;
+use signalbox_core::run::{Reason, State};
 use signalbox_core::{FlowName, RunId, WorkspaceName};
 use tokio::sync::broadcast;
 
@@ -37,6 +37,17 @@ pub enum EventKind {
         /// The state.
         state: State,
     },
+    /// A run is suspended.
+    Suspended {
+        /// The run.
+        run: RunId,
+        /// Its flow.
+        flow: FlowName,
+        /// What it waits for.
+        reason: Reason,
+        /// When the first of its waits ends by itself.
+        until: Option<Timestamp>,
+    },
     /// A run wrote log lines: they can be read from the store.
     Log {
         /// The run.
@@ -60,7 +71,7 @@ impl EventKind {
     /// The topic: `run`, `log`, `call` or `deployment`.
     pub fn topic(&self) -> &'static str {
         match self {
-            Self::Run { .. } => "run",
+            Self::Run { .. } | Self::Suspended { .. } => "run",
             Self::Log { .. } => "log",
             Self::Call { .. } => "call",
             Self::Deployment { .. } => "deployment",
@@ -70,7 +81,10 @@ impl EventKind {
     /// The run that it is about.
     pub fn run(&self) -> Option<&RunId> {
         match self {
-            Self::Run { run, .. } | Self::Log { run } | Self::Call { run, .. } => Some(run),
+            Self::Run { run, .. }
+            | Self::Suspended { run, .. }
+            | Self::Log { run }
+            | Self::Call { run, .. } => Some(run),
             Self::Deployment { .. } => None,
         }
     }

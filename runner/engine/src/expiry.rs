@@ -1,85 +1,98 @@
-//! Ends waits whose time has come.
+//! Ends waits whose time has come: sleeps, calls that took too long, pauses before the next attempt,
+//! deadlines.
+//!
+//! Moments are of the wall clock. A clock that is set forward makes them due at once, one that is
+//! set back makes them wait longer; none is lost. The store knows them all and says which is next,
+//! so that however many runs wait, nothing is kept here and nobody is woken but at that moment.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_core::RunId;
 use signalbox_core::clock::Timestamp;
-use signalbox_core::codes::Code;
-use signalbox_core::journal::{Failure, Key, Outcome};
-use signalbox_core::run::State;
-use signalbox_store::contract::{Answer, Write, Written};
+use signalbox_core::run::{Reason, State};
+use signalbox_store::contract::{Expired, Named, Write, Written};
 
 use crate::alarm::Alarm;
 use crate::events::EventKind;
 use crate::recorder;
+use crate::runs::overdue;
 use crate::shared::Shared;
 
 /// After a failure of the store, so long before the next try.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Ends waits until the engine stops. Those of suspended runs are read from the store first.
+/// Ends waits until the engine stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    match shared.store.deadlines().await {
-        Ok(deadlines) => {
-            for (run, key, until) in deadlines {
-                shared.waits.add(until, run, key);
-            }
-        }
-        Err(error) => tracing::error!(%error, "cannot read the waits of suspended runs"),
-    }
     let mut alarm = match Alarm::new(Arc::clone(&shared.clock)) {
         Ok(alarm) => alarm,
-        Err(error) => return tracing::error!(%error, "cannot watch the time of waits"),
+        Err(error) => return tracing::error!(%error, "cannot watch the time: no wait ends"),
     };
+    let mut due = shared.store.due();
     loop {
-        tokio::select! {
-            () = alarm.until(shared.waits.next()) => {}
-            () = shared.waits.changed() => {}
-            () = shared.stopping() => return,
-        }
+        let next = *due.borrow_and_update();
         let now = shared.clock.now();
-        let due = shared.waits.take_due(now);
-        if !due.is_empty() {
-            expire(&shared, due, now).await;
-        }
-    }
-}
-
-/// Answers calls in place of their callees. Nothing happens to those that were answered before.
-async fn expire(shared: &Shared, due: Vec<(RunId, Key)>, at: Timestamp) {
-    let failure = Failure::transient(Code::CallTimedOut, "the called run did not end in time");
-    let answer = |(run, key): &(RunId, Key)| Write::Answer {
-        run: run.clone(),
-        key: key.clone(),
-        outcome: Outcome::Failed(failure.clone()),
-        at,
-    };
-    match shared.store.commit(due.iter().map(answer).collect()).await {
-        Ok(written) => {
-            for written in written {
-                if let Written::Answered(answer) = written {
-                    told(shared, &answer, at).await;
-                    recorder::route(shared, answer).await;
+        if next.is_some_and(|next| next <= now) {
+            if let Err(error) = expire(&shared, now).await {
+                tracing::error!(%error, "cannot end waits; trying again");
+                tokio::select! {
+                    () = tokio::time::sleep(AGAIN) => {}
+                    () = shared.stopping() => return,
                 }
             }
-        }
-        Err(error) => {
-            tracing::error!(%error, "cannot end waits; trying again");
-            for (run, key) in due {
-                shared.waits.add(at.plus(AGAIN), run, key);
+            if shared.is_stopping() {
+                return;
             }
+            continue;
+        }
+        tokio::select! {
+            () = alarm.until(next) => {}
+            changed = due.changed() => if changed.is_err() { return },
+            () = shared.stopping() => return,
         }
     }
 }
 
-/// Tells listeners of a run that waits no longer.
-async fn told(shared: &Shared, answer: &Answer, at: Timestamp) {
-    if answer.woken
-        && let Ok(view) = shared.store.run(&answer.run).await
-    {
-        let (run, flow) = (answer.run.clone(), view.summary.flow);
-        let kind = EventKind::Run { run, flow, state: State::Queued };
-        shared.events.publish(at, view.summary.workspace, kind);
+async fn expire(shared: &Shared, now: Timestamp) -> Result<(), signalbox_store::Error> {
+    let Expired { answers, retried, overdue, more: _ } = shared.store.expire(now).await?;
+    for answer in answers {
+        recorder::route(shared, answer).await;
     }
+    for run in retried {
+        tell(shared, run, State::Queued, now);
+    }
+    for run in overdue {
+        fail(shared, run, now).await?;
+    }
+    Ok(())
+}
+
+/// Fails a run whose deadline has passed; a cell that has it is told to stop it. Between two hands
+/// nobody has it: whoever gets it looks at its deadline first.
+async fn fail(shared: &Shared, late: Named, at: Timestamp) -> Result<(), signalbox_store::Error> {
+    let run = late.run.clone();
+    let write = Write::Fail { run, at, reason: Reason::TimedOut, error: overdue() };
+    match shared.store.commit(vec![write]).await?.into_iter().next() {
+        Some(Written::Claimed) => {
+            if let Some(link) = shared.find_link(&late.run) {
+                link.overdue(late.run).await;
+            }
+        }
+        Some(written @ (Written::Answered(_) | Written::Done(_))) => {
+            ended(shared, late, at);
+            recorder::route_all(shared, written).await;
+        }
+        Some(Written::Woken | Written::Suspended { .. } | Written::Fenced | Written::Rejected)
+        | None => {}
+    }
+    Ok(())
+}
+
+fn ended(shared: &Shared, run: Named, at: Timestamp) {
+    let id = run.run.clone();
+    tell(shared, run, State::Failed, at);
+    shared.ended(&id);
+}
+
+fn tell(shared: &Shared, Named { run, workspace, flow }: Named, state: State, at: Timestamp) {
+    shared.events.publish(at, workspace, EventKind::Run { run, flow, state });
 }

@@ -15,6 +15,7 @@ use crate::events::Subscription;
 use crate::live::Live;
 use crate::options::{Error, Options};
 use crate::outcome::{Outcome, SyncReport};
+use crate::rerun::RerunRequest;
 use crate::runs::{StartRequest, Started};
 use crate::scheduler::{NextSlot, ScheduleView, Which};
 use crate::shared::Shared;
@@ -128,9 +129,10 @@ impl Handle {
         self.shared.start(request, Trigger::Api).await
     }
 
-    /// Waits until a run has ended, at most for `timeout`. Answers whether it has.
-    pub async fn wait(&self, run: &RunId, timeout: Duration) -> Result<bool, Error> {
-        self.shared.wait(run, timeout).await
+    /// Waits until a run has ended, at most for `timeout`. A run that another one continues ends
+    /// with that one. Answers the run that ended last, `None` when it takes longer.
+    pub async fn wait(&self, run: &RunId, timeout: Duration) -> Result<Option<RunId>, Error> {
+        self.shared.wait_for_last(run, timeout).await
     }
 
     /// Asks for the end of a run, and of the runs that it waits for.
@@ -138,9 +140,14 @@ impl Handle {
         self.shared.cancel(run).await
     }
 
-    /// Starts an ended run again with the same inputs: at its own revision, or at the live one.
-    pub async fn rerun(&self, run: &RunId, newest: bool) -> Result<RunId, Error> {
-        self.shared.rerun(run, newest).await
+    /// Starts an ended run again. A failed one is no dead letter any more.
+    pub async fn rerun(&self, request: RerunRequest) -> Result<RunId, Error> {
+        self.shared.rerun(request).await
+    }
+
+    /// Takes a failed run off the dead letters.
+    pub async fn dismiss(&self, run: &RunId) -> Result<(), Error> {
+        self.shared.dismiss(run).await
     }
 
     /// Hints that the source may have changed. With `wait`, the outcome of the look that began

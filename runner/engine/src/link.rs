@@ -39,10 +39,12 @@ pub(crate) enum Command {
     Durable { ticket: Ticket },
     /// An effect has its outcome. `recorded` says whether the journal has it already.
     Outcome { ticket: Ticket, outcome: Outcome, recorded: bool },
-    /// The answer of a call that a run of this cell may be waiting for.
+    /// The answer of a wait of a run that this cell has.
     Answer { run: RunId, key: Key, outcome: Outcome },
     /// Somebody wants the end of a run.
     Cancel { run: RunId, known: oneshot::Sender<()> },
+    /// The deadline of a run has passed.
+    Overdue { run: RunId },
     /// The claim of a run is gone: stop it, record nothing.
     Fenced { run: u32 },
     /// The engine stops: give back what has not begun, end when the rest has.
@@ -64,7 +66,12 @@ impl Link {
         self.commands.send(command).await.is_ok() && answer.await.is_ok()
     }
 
-    /// Hands over the answer of a call.
+    /// Says that the deadline of a run has passed.
+    pub(crate) async fn overdue(&self, run: RunId) {
+        drop(self.commands.send(Command::Overdue { run }).await);
+    }
+
+    /// Hands over the answer of a wait.
     pub(crate) async fn answer(&self, run: RunId, key: Key, outcome: Outcome) {
         drop(self.commands.send(Command::Answer { run, key, outcome }).await);
     }

@@ -2,6 +2,11 @@
 
 use crate::options::Error;
 
+/// A number drawn evenly from 0 up to 1; a half when the kernel gives nothing.
+pub(crate) fn chance() -> f64 {
+    bytes().map_or(0.5, |bytes| f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX))
+}
+
 /// Random bytes.
 #[expect(clippy::disallowed_methods, reason = "the one door to randomness")]
 pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], Error> {

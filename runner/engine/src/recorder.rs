@@ -126,26 +126,34 @@ async fn follow_up(
 
 /// Tells who waits for a run that it is in a new state.
 async fn settled(shared: &Shared, of: &RunRef, state: State, written: Written) {
-    let state = match written {
+    let (run, flow) = (of.run.clone(), of.flow.clone());
+    let kind = match written {
         Written::Fenced | Written::Claimed | Written::Rejected => return,
-        Written::Woken => State::Queued,
-        Written::Done(_) | Written::Answered(_) => state,
+        Written::Suspended { reason, until } => EventKind::Suspended { run, flow, reason, until },
+        Written::Woken => EventKind::Run { run, flow, state: State::Queued },
+        Written::Done(_) | Written::Answered(_) => EventKind::Run { run, flow, state },
     };
-    let kind = EventKind::Run { run: of.run.clone(), flow: of.flow.clone(), state };
     shared.events.publish(shared.clock.now(), of.workspace.clone(), kind);
     if state.is_terminal() {
         shared.ended(&of.run);
     }
-    if let Written::Answered(answer) = written {
-        route(shared, answer).await;
+    route_all(shared, written).await;
+}
+
+/// Brings the answers that a write gave to whoever waits for them.
+pub(crate) async fn route_all(shared: &Shared, written: Written) {
+    if let Written::Answered(answers) = written {
+        for answer in answers {
+            route(shared, answer).await;
+        }
     }
 }
 
-/// Brings an answer to the cell that waits for it. A suspended caller finds it in its journal.
+/// Brings an answer to the cell that waits for it. A suspended run finds it in its journal.
 pub(crate) async fn route(shared: &Shared, answer: Answer) {
-    shared.waits.remove(&answer.run, &answer.key);
     if answer.woken {
-        return;
+        let kind = EventKind::Run { run: answer.run, flow: answer.flow, state: State::Queued };
+        return shared.events.publish(shared.clock.now(), answer.workspace, kind);
     }
     if let Some(link) = shared.find_link(&answer.run) {
         link.answer(answer.run, answer.key, answer.outcome).await;
@@ -160,55 +168,72 @@ pub(crate) struct RunRef {
     pub(crate) flow: FlowName,
 }
 
+impl RunRef {
+    fn of(run: &NewRun) -> Self {
+        let NewRun { id, workspace, flow, .. } = run;
+        Self { run: id.clone(), workspace: workspace.clone(), flow: flow.clone() }
+    }
+}
+
 /// What listeners are told about a write, noted before it is given away.
 #[derive(Debug)]
 struct Notes {
     logs: bool,
-    call: Option<CallNote>,
-}
-
-#[derive(Debug)]
-struct CallNote {
-    allowed: bool,
-    callee: Option<RunRef>,
+    /// Whether the broker allowed a call.
+    call: Option<bool>,
+    /// The run that it started.
+    started: Option<RunRef>,
 }
 
 impl Notes {
     fn of(write: &Write) -> Self {
         let (chunk, internal) = match write {
             Write::Append { chunk, internal, .. } => (Some(chunk), internal.as_deref()),
-            Write::End { chunk, .. } => (Some(chunk), None),
+            Write::End { chunk, .. }
+            | Write::Retry { chunk, .. }
+            | Write::Continue { chunk, .. } => (Some(chunk), None),
             Write::Suspend { .. }
             | Write::Release { .. }
             | Write::Park { .. }
             | Write::Cancel { .. }
-            | Write::Answer { .. } => (None, None),
+            | Write::Fail { .. } => (None, None),
         };
-        let call = internal.and_then(|Internal { effect, .. }| match effect {
-            InternalEffect::Call(call) => {
-                let NewRun { id, workspace, flow, .. } = call.run.clone();
-                Some(CallNote { allowed: true, callee: Some(RunRef { run: id, workspace, flow }) })
-            }
-            InternalEffect::Refused(..) => Some(CallNote { allowed: false, callee: None }),
-            InternalEffect::State { .. } => None,
-        });
-        Self { logs: chunk.is_some_and(|chunk| !chunk.logs.is_empty()), call }
+        let (call, started) = match internal.map(|Internal { effect, .. }| effect) {
+            Some(InternalEffect::Call(call)) => (Some(true), Some(RunRef::of(&call.run))),
+            Some(InternalEffect::Refused(..)) => (Some(false), None),
+            Some(InternalEffect::Flow(flow)) => (None, Some(RunRef::of(&flow.run))),
+            Some(
+                InternalEffect::State { .. }
+                | InternalEffect::Wait { .. }
+                | InternalEffect::Sleep { .. },
+            )
+            | None => (None, None),
+        };
+        let started = match write {
+            Write::Continue { successor, .. } => Some(RunRef::of(successor)),
+            _ => started,
+        };
+        Self { logs: chunk.is_some_and(|chunk| !chunk.logs.is_empty()), call, started }
     }
 
     fn publish(self, shared: &Shared, of: &RunRef, written: &Written) {
-        let Written::Done(outcome) = written else { return };
+        let outcome = match written {
+            Written::Done(outcome) => outcome.as_ref(),
+            Written::Suspended { .. } | Written::Answered(_) => None,
+            Written::Woken | Written::Fenced | Written::Claimed | Written::Rejected => return,
+        };
         let now = shared.clock.now();
         if self.logs {
             let kind = EventKind::Log { run: of.run.clone() };
             shared.events.publish(now, of.workspace.clone(), kind);
         }
-        let Some(call) = self.call else { return };
-        // A call that the broker allowed can still be refused by a full queue.
-        let allowed = call.allowed && !matches!(outcome, Some(Outcome::Failed(_)));
-        let kind = EventKind::Call { run: of.run.clone(), allowed };
-        shared.events.publish(now, of.workspace.clone(), kind);
-        if let Some(callee) = call.callee.filter(|_| allowed) {
-            let RunRef { run, workspace, flow } = callee;
+        // A run that may be started can still be refused by a full queue.
+        let refused = matches!(outcome, Some(Outcome::Failed(_)));
+        if let Some(allowed) = self.call {
+            let kind = EventKind::Call { run: of.run.clone(), allowed: allowed && !refused };
+            shared.events.publish(now, of.workspace.clone(), kind);
+        }
+        if let Some(RunRef { run, workspace, flow }) = self.started.filter(|_| !refused) {
             let kind = EventKind::Run { run, flow, state: State::Queued };
             shared.events.publish(now, workspace, kind);
         }

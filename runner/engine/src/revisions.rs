@@ -1,6 +1,6 @@
 //! Workspaces as they were at the deployments that runs are pinned to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use signalbox_core::DeploymentId;
@@ -22,6 +22,32 @@ pub(crate) struct Pinned {
 }
 
 impl Pinned {
+    /// A workspace without flows.
+    #[cfg(test)]
+    pub(crate) fn for_tests(deployment: DeploymentId) -> Self {
+        use signalbox_core::catalog::{About, Grants, Kind};
+        let spec = Workspace {
+            name: "one".parse().unwrap(),
+            kind: Kind::Domain,
+            path: "one".into(),
+            revision: "a".repeat(40).parse().unwrap(),
+            tree: "t".into(),
+            config_hash: signalbox_core::Digest::of(b"config"),
+            about: About::default(),
+            grants: Grants::default(),
+            env: BTreeMap::new(),
+            secrets: BTreeSet::new(),
+            connectors: BTreeMap::new(),
+            exports: BTreeMap::new(),
+            may_start: BTreeMap::new(),
+            accepts: BTreeSet::new(),
+            uses: BTreeSet::new(),
+            flows: BTreeMap::new(),
+            sources: BTreeMap::new(),
+        };
+        Self { deployment, spec: Arc::new(spec), sources: tokio::sync::OnceCell::new() }
+    }
+
     /// The text of every script and library that some flow reaches, by path from the workspace's
     /// folder. Read from the store once.
     pub(crate) async fn sources(
@@ -32,7 +58,7 @@ impl Pinned {
     }
 
     async fn read(&self, store: &dyn Store) -> Result<BTreeMap<String, Arc<str>>, Error> {
-        let wanted: std::collections::BTreeSet<_> =
+        let wanted: BTreeSet<_> =
             self.spec.flows.values().flat_map(|flow| &flow.plan.sources).collect();
         let mut sources = BTreeMap::new();
         for path in wanted {
@@ -72,10 +98,13 @@ impl Revisions {
         Arc::clone(known.entry(deployment).or_insert_with(fresh))
     }
 
+    /// A deployment that is in memory.
+    pub(crate) fn find(&self, deployment: DeploymentId) -> Option<Arc<Pinned>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&deployment).cloned()
+    }
+
     pub(crate) async fn get(&self, deployment: DeploymentId) -> Result<Arc<Pinned>, Error> {
-        let known =
-            self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&deployment).cloned();
-        if let Some(pinned) = known {
+        if let Some(pinned) = self.find(deployment) {
             return Ok(pinned);
         }
         let stored = self.store.deployment(deployment).await?;

@@ -1,21 +1,26 @@
 //! Runs that somebody asks for: accepted, waited for, cancelled, started again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use signalbox_core::catalog::Workspace;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
 use signalbox_core::ids::FlowRef;
-use signalbox_core::journal::{Failure, Outcome};
-use signalbox_core::run::{NewRun, State, Trigger};
-use signalbox_core::{DeploymentId, Digest, RunId, Value, value};
+use signalbox_core::inputs::{Fault, list};
+use signalbox_core::journal::{Chunk, Failure, Outcome};
+use signalbox_core::run::{NewRun, RunError, State, Trigger};
+use signalbox_core::{DeploymentId, Digest, FlowName, RunId, Value, value};
 use signalbox_store::contract::{Accept, Accepted, IdempotencyKey, RunView, Write, Written};
 
 use tokio::sync::oneshot;
 
 use crate::border::MAX_VALUE;
 use crate::events::EventKind;
+use crate::live::LiveInfo;
 use crate::options::{Error, Refused};
 use crate::random;
+use crate::recorder;
 use crate::shared::Shared;
 
 /// How often, and how far apart, a run is tried to be cancelled that is between two hands.
@@ -44,9 +49,25 @@ pub struct Started {
     pub known: bool,
 }
 
+/// The refusal of inputs.
+pub(crate) fn unfit(flow: &FlowRef, faults: Vec<Fault>) -> Error {
+    let message = format!("`{flow}` does not take these inputs: {}", list(&faults));
+    Error::Refused(Refused { code: Code::InvalidInputs, message, faults })
+}
+
 /// A new run id.
 pub(crate) fn new_id(now: Timestamp) -> Result<RunId, Error> {
     Ok(RunId::from_parts(now.millis(), random::bytes()?))
+}
+
+/// When a run that is accepted now must have ended.
+pub(crate) fn deadline_of(spec: &Workspace, flow: &FlowName, now: Timestamp) -> Option<Timestamp> {
+    spec.flows.get(flow)?.deadline.map(|deadline| now.plus(deadline))
+}
+
+/// How a run fails whose deadline has passed.
+pub(crate) fn overdue() -> RunError {
+    RunError::plain(Code::RunTimedOut, "its deadline has passed")
 }
 
 impl Shared {
@@ -73,21 +94,8 @@ impl Shared {
             let message = format!("`{workspace}` has no flow `{name}`{hint}");
             return Err(Error::refused(Code::UnknownFlow, message));
         };
-        let inputs = flow.inputs.apply(&request.inputs).map_err(|faults| {
-            let all: Vec<_> = faults
-                .iter()
-                .map(|fault| format!("{} {}", fault.input, fault.message).trim().to_owned())
-                .collect();
-            Error::Refused(Refused {
-                code: Code::InvalidInputs,
-                message: format!(
-                    "`{}` does not take these inputs: {}",
-                    request.flow,
-                    all.join("; ")
-                ),
-                faults,
-            })
-        })?;
+        let inputs =
+            flow.inputs.apply(&request.inputs).map_err(|faults| unfit(&request.flow, faults))?;
         let run = self.new_run(request.flow.clone(), info.deployment, trigger, &inputs)?;
         let idempotency = match request.idempotency_key {
             Some(key) if key.is_empty() || key.chars().count() > 200 => {
@@ -98,7 +106,7 @@ impl Shared {
         };
         let queue_bound = live.grants(workspace).limits.queue;
         drop(live);
-        self.accept(Accept { run, slot: None, idempotency, queue_bound }).await
+        self.accept(Accept { run, slot: None, idempotency, queue_bound }, Chunk::default()).await
     }
 
     /// A run with checked inputs, pinned to a deployment.
@@ -118,7 +126,10 @@ impl Shared {
             return Err(Error::refused(Code::TooLarge, message));
         }
         let queued_at = self.clock.now();
+        let deadline = self.spec_of(&flow, deployment);
+        let deadline = deadline.and_then(|spec| deadline_of(&spec, &flow.flow, queued_at));
         Ok(NewRun {
+            deadline,
             id: new_id(queued_at)?,
             workspace: flow.workspace,
             flow: flow.flow,
@@ -130,13 +141,25 @@ impl Shared {
         })
     }
 
-    /// Accepts one run and says what became of it.
-    async fn accept(&self, accept: Accept) -> Result<Started, Error> {
+    /// The workspace of a flow at a deployment that is live, or in memory because it was asked for.
+    fn spec_of(&self, flow: &FlowRef, deployment: DeploymentId) -> Option<Arc<Workspace>> {
+        let live = self.live.load();
+        let is_it = |(_, info): &(&Arc<Workspace>, &LiveInfo)| info.deployment == deployment;
+        let live = live.find(&flow.workspace).filter(is_it).map(|(spec, _)| Arc::clone(spec));
+        live.or_else(|| self.revisions.find(deployment).map(|pinned| Arc::clone(&pinned.spec)))
+    }
+
+    /// Accepts one run, whose record begins with a chunk, and says what became of it.
+    pub(crate) async fn accept(&self, accept: Accept, record: Chunk) -> Result<Started, Error> {
         let run = accept.run.id.clone();
         let (workspace, flow) = (accept.run.workspace.clone(), accept.run.flow.clone());
         let at = accept.run.queued_at;
         let bound = accept.queue_bound;
-        let accepted = self.store.accept(vec![accept]).await?.into_iter().next();
+        let accepted = if record.is_empty() {
+            self.store.accept(vec![accept]).await?.into_iter().next()
+        } else {
+            Some(self.store.accept_with(accept, record).await?)
+        };
         match accepted {
             Some(Accepted::Queued) => {
                 let kind = EventKind::Run { run: run.clone(), flow, state: State::Queued };
@@ -200,6 +223,26 @@ impl Shared {
         }
     }
 
+    /// Waits for the end of a run and of all that continue it. Answers the last of them, if it has
+    /// ended in time.
+    pub(crate) async fn wait_for_last(
+        &self,
+        run: &RunId,
+        timeout: Duration,
+    ) -> Result<Option<RunId>, Error> {
+        let began = tokio::time::Instant::now();
+        let mut last = run.clone();
+        loop {
+            if !self.wait(&last, timeout.saturating_sub(began.elapsed())).await? {
+                return Ok(None);
+            }
+            match self.store.run(&last).await?.successor {
+                Some(successor) => last = successor,
+                None => return Ok(Some(last)),
+            }
+        }
+    }
+
     pub(crate) async fn cancel(&self, run: &RunId) -> Result<(), Error> {
         let view = self.store.run(run).await?;
         if view.summary.state.is_terminal() {
@@ -240,7 +283,7 @@ impl Shared {
                         Some(_) | None => tokio::time::sleep(CANCEL_AGAIN).await,
                     }
                 }
-                Some(Written::Done(_) | Written::Answered(_)) => {
+                Some(written @ (Written::Done(_) | Written::Answered(_))) => {
                     let kind = EventKind::Run {
                         run: run.clone(),
                         flow: view.summary.flow.clone(),
@@ -248,38 +291,19 @@ impl Shared {
                     };
                     self.events.publish(at, view.summary.workspace.clone(), kind);
                     self.ended(run);
+                    recorder::route_all(self, written).await;
                     return Ok(());
                 }
-                Some(Written::Woken | Written::Fenced | Written::Rejected) | None => return Ok(()),
+                Some(
+                    Written::Woken
+                    | Written::Suspended { .. }
+                    | Written::Fenced
+                    | Written::Rejected,
+                )
+                | None => return Ok(()),
             }
         }
         Err(Error::refused(Code::Conflict, format!("run {run} could not be reached; try again")))
-    }
-
-    pub(crate) async fn rerun(&self, of: &RunId, newest: bool) -> Result<RunId, Error> {
-        let view = self.store.run(of).await?;
-        if !view.summary.state.is_terminal() {
-            let message = format!("run {of} has not ended: it is {}", view.summary.state.as_str());
-            return Err(Error::refused(Code::Conflict, message));
-        }
-        let inputs = value::decode(&view.inputs)
-            .map_err(|error| signalbox_store::Error::Corrupt(error.to_string()))?;
-        let flow = FlowRef { workspace: view.summary.workspace, flow: view.summary.flow };
-        let trigger = Trigger::Retry { of: of.clone() };
-        if newest {
-            let request = StartRequest { flow, inputs, idempotency_key: None };
-            return Ok(self.start(request, trigger).await?.run);
-        }
-        let live = self.live.load();
-        if live.find(&flow.workspace).is_none() {
-            let message = format!("workspace `{}` is not live", flow.workspace);
-            return Err(Error::refused(Code::UnknownWorkspace, message));
-        }
-        let queue_bound = live.grants(&flow.workspace).limits.queue;
-        drop(live);
-        let run = self.new_run(flow, view.summary.deployment, trigger, &inputs)?;
-        let accept = Accept { run, slot: None, idempotency: None, queue_bound };
-        Ok(self.accept(accept).await?.run)
     }
 }
 

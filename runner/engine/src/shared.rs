@@ -24,7 +24,6 @@ use crate::rates::Rates;
 use crate::revisions::Revisions;
 use crate::scheduler::Timer;
 use crate::secrets::Secrets;
-use crate::waits::Waits;
 
 /// An isolation level that is not known yet.
 const UNKNOWN: u8 = u8::MAX;
@@ -49,7 +48,6 @@ pub(crate) struct Shared {
     /// How often each webhook was delivered to lately.
     pub(crate) webhook_rates: Rates<(WorkspaceName, String)>,
     pub(crate) desk: Desk,
-    pub(crate) waits: Waits,
     pub(crate) spawner: Spawner,
     /// Notified when what is live changed.
     pub(crate) swapped: Notify,
@@ -81,7 +79,6 @@ impl Shared {
             broker: Broker::default(),
             webhook_rates: Rates::default(),
             desk: Desk::with(memory),
-            waits: Waits::default(),
             spawner: Spawner::start()?,
             swapped: Notify::new(),
             worked: Notify::new(),

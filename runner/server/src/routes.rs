@@ -84,6 +84,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(runs::logs::get_logs))
         .routes(routes!(runs::cancel::cancel_run))
         .routes(routes!(runs::rerun::rerun_run))
+        .routes(routes!(runs::dismiss::dismiss_run))
         .routes(routes!(schedules::list::list_schedules))
         .routes(routes!(schedules::next::next_slots))
         .routes(routes!(webhooks::list::list_webhooks))

@@ -48,6 +48,8 @@ fn empty() -> Flow {
         inputs: Schema::default(),
         schedules: Vec::new(),
         timeout: None,
+        deadline: None,
+        retry: None,
         plan: Plan::default(),
         calls: Vec::new(),
     }

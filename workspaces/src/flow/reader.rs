@@ -17,8 +17,21 @@ use crate::sources::is_script;
 use crate::units;
 use crate::yaml::{self, Node, Tree};
 
-const KNOWN: [&str; 9] =
-    ["summary", "inputs", "output", "schedules", "timeout", "steps", "run", "script", "call"];
+const KNOWN: [&str; 11] = [
+    "summary",
+    "inputs",
+    "output",
+    "schedules",
+    "timeout",
+    "deadline",
+    "retry",
+    "steps",
+    "run",
+    "script",
+    "call",
+];
+/// Longest `deadline`: the longest sleep of a run, too.
+const MAX_DEADLINE: Duration = Duration::from_hours(366 * 24);
 
 /// What every flow of a workspace is read with.
 #[derive(Debug)]
@@ -86,6 +99,9 @@ impl Reader<'_> {
         let schema = inputs::read(&fields, self.faults);
         let schedules = self.schedules(&fields, &schema);
         let timeout = self.timeout(&fields);
+        let deadline = self.deadline(&fields, timeout);
+        let retry = self.retry(&fields);
+        let retry_if = retry.as_ref().and_then(|retry| retry.retry_if.clone());
         let steps = self.steps(&fields);
         let output = fields.get("output").map(|node| self.template(node));
         Some(Flow {
@@ -94,7 +110,9 @@ impl Reader<'_> {
             inputs: schema,
             schedules,
             timeout,
-            plan: Plan { steps, output, ..Plan::default() },
+            deadline,
+            retry,
+            plan: Plan { steps, output, retry_if, ..Plan::default() },
             calls: Vec::new(),
         })
     }
@@ -111,6 +129,18 @@ impl Reader<'_> {
             self.faults.warning(Code::InvalidValue, node.mark, message);
         }
         Some(timeout)
+    }
+
+    fn deadline(&mut self, fields: &Fields<'_>, timeout: Option<Duration>) -> Option<Duration> {
+        let range = Duration::from_millis(1)..=MAX_DEADLINE;
+        let deadline = fields.duration("deadline", range, self.faults)?;
+        if timeout.is_some_and(|timeout| timeout > deadline)
+            && let Some(node) = fields.get("deadline")
+        {
+            let message = "shorter than `timeout`, which can never be reached then";
+            self.faults.warning(Code::InvalidValue, node.mark, message);
+        }
+        Some(deadline)
     }
 
     /// Reads something whose code sees more names than `inputs` and `steps`.

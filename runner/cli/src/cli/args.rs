@@ -3,9 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, calls, cancel, completion, deployments, doctor, explain, flow, logs, rerun, rollback,
-    run, runs, schedule, secret, serve, show, status, sync, token, unpin, validate, webhook,
-    workspace,
+    backup, calls, cancel, completion, deployments, dismiss, doctor, explain, flow, logs, rerun,
+    rollback, run, runs, schedule, secret, serve, show, status, sync, token, unpin, validate,
+    webhook, workspace,
 };
 use crate::demo;
 use crate::terminal::Color;
@@ -55,6 +55,7 @@ pub(super) enum Command {
     Logs(logs::Args),
     Cancel(cancel::Args),
     Rerun(rerun::Args),
+    Dismiss(dismiss::Args),
     Workspace(workspace::Args),
     Flow(flow::Args),
     Schedule(schedule::Args),

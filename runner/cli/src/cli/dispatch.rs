@@ -6,9 +6,9 @@ use clap::{CommandFactory as _, Parser as _};
 
 use super::args::{Cli, Command};
 use crate::commands::{
-    backup, calls, cancel, completion, deployments, doctor, explain, flow, logs, rerun, rollback,
-    run, runs, schedule, secret, serve, show, status, sync, token, unpin, validate, webhook,
-    workspace,
+    backup, calls, cancel, completion, deployments, dismiss, doctor, explain, flow, logs, rerun,
+    rollback, run, runs, schedule, secret, serve, show, status, sync, token, unpin, validate,
+    webhook, workspace,
 };
 use crate::demo;
 use crate::exit::Exit;
@@ -49,6 +49,7 @@ fn dispatch(command: &Command) -> anyhow::Result<Exit> {
         Command::Logs(args) => logs::run(args),
         Command::Cancel(args) => cancel::run(args),
         Command::Rerun(args) => rerun::run(args),
+        Command::Dismiss(args) => dismiss::run(args),
         Command::Workspace(args) => workspace::run(args),
         Command::Flow(args) => flow::run(args),
         Command::Schedule(args) => schedule::run(args),

@@ -7,6 +7,7 @@ use signalbox_core::run::State;
 use signalbox_core::{FlowName, WorkspaceName};
 
 use crate::client::{Client, Connect, block_on};
+use crate::commands::show;
 use crate::exit::{Exit, Failure};
 use crate::fields::{number, or_dash, text};
 use crate::moment::{self, SystemClock};
@@ -19,6 +20,7 @@ use crate::terminal;
   signalbox runs
   signalbox runs -w homeops-financial --state failed
   signalbox runs -f homeops-platform/monitoring/alert-dispatcher -n 100
+  signalbox runs --dead
   signalbox runs --since 1h --json | jq -r '.[].id'")]
 pub(crate) struct Args {
     /// Only runs of this workspace
@@ -30,6 +32,9 @@ pub(crate) struct Args {
     /// Only runs in this state: queued, running, suspended, succeeded, failed, cancelled, skipped
     #[arg(short, long)]
     state: Option<State>,
+    /// Only the dead letters: failed runs that nobody has dealt with
+    #[arg(long)]
+    dead: bool,
     /// Only runs queued since: a time such as 2026-01-31T12:00:00Z, or 15m, 2h for so long ago
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     since: Option<Timestamp>,
@@ -45,12 +50,13 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let (workspace, flow) = subject(args)?;
+    let (workspace, flow) = subject(args.workspace.as_ref(), args.flow.as_deref())?;
     block_on(async {
         let filter = [
             ("workspace", workspace.map(|workspace| workspace.to_string())),
             ("flow", flow.map(|flow| flow.to_string())),
             ("state", args.state.map(|state| state.as_str().to_owned())),
+            ("dead", args.dead.then(|| "true".to_owned())),
             ("since", args.since.map(|since| since.to_string())),
         ];
         let runs = Client::open(&args.connect)?.list("/runs", &filter, args.limit).await?;
@@ -75,23 +81,34 @@ fn row(run: &Value) -> Vec<String> {
     vec![
         or_dash(run, "/id"),
         format!("{}/{}", text(run, "/workspace"), text(run, "/flow")),
-        or_dash(run, "/state"),
+        state(run),
         moment::age(text(run, "/queued_at"), SystemClock.now()),
         number(run, "/duration_ms").map_or_else(|| "-".to_owned(), moment::measured),
     ]
 }
 
+/// `succeeded`, or `suspended waiting_until 2026-03-01 07:00:00Z`.
+fn state(run: &Value) -> String {
+    match (text(run, "/state"), text(run, "/reason")) {
+        ("suspended", reason) => format!("suspended {reason}{}", show::until(run)),
+        _ => or_dash(run, "/state"),
+    }
+}
+
 /// Which workspace and flow are meant: `-f` alone may carry both, when its first part is not part
 /// of the flow's name in the workspace of `-w`.
-fn subject(args: &Args) -> Result<(Option<WorkspaceName>, Option<FlowName>), Failure> {
-    let Some(text) = &args.flow else { return Ok((args.workspace.clone(), None)) };
-    if args.workspace.is_none()
+pub(super) fn subject(
+    workspace: Option<&WorkspaceName>,
+    flow: Option<&str>,
+) -> Result<(Option<WorkspaceName>, Option<FlowName>), Failure> {
+    let Some(text) = flow else { return Ok((workspace.cloned(), None)) };
+    if workspace.is_none()
         && let Ok(FlowRef { workspace, flow }) = text.parse()
     {
         return Ok((Some(workspace), Some(flow)));
     }
     let flow = text.parse::<FlowName>().map_err(|error| Failure::usage(error.to_string()))?;
-    Ok((args.workspace.clone(), Some(flow)))
+    Ok((workspace.cloned(), Some(flow)))
 }
 
 fn parse_since(text: &str) -> Result<Timestamp, String> {

@@ -56,9 +56,10 @@ pub(crate) fn summary(run: &Value) -> String {
 
 fn headline(run: &Value) -> String {
     let state = or_dash(run, "/state");
-    let reason = match text(run, "/reason") {
-        "" => String::new(),
-        reason => format!(" ({reason})"),
+    let reason = match (state.as_str(), text(run, "/reason")) {
+        (_, "") => String::new(),
+        ("suspended", reason) => format!(" {reason}{}", until(run)),
+        (_, reason) => format!(" ({reason})"),
     };
     let took = number(run, "/duration_ms")
         .map_or_else(String::new, |time| format!(" in {}", moment::measured(time)));
@@ -69,6 +70,12 @@ fn headline(run: &Value) -> String {
         visible(text(run, "/flow")),
         styled(style_of(&state), &state),
     )
+}
+
+/// Until when a suspended run waits at most, with a blank before it.
+pub(crate) fn until(run: &Value) -> String {
+    let until = moment::parse(text(run, "/until")).map(moment::absolute);
+    until.map(|until| format!(" {until}")).unwrap_or_default()
 }
 
 fn ending(run: &Value) -> Vec<String> {
@@ -111,6 +118,14 @@ fn whole(run: &Value, journal: &[Value], width: Option<u16>) -> String {
     let ago = moment::relative_text(text(run, "/queued_at"), SystemClock.now());
     out.push(format!("queued    {queued} ({ago})"));
     out.push(format!("attempt   {}", number(run, "/attempt").unwrap_or(1.0)));
+    for (name, field) in [("deadline", "/deadline"), ("dealt with", "/dealt_at")] {
+        if let Some(at) = moment::parse(text(run, field)) {
+            out.push(format!("{name:<9} {}", moment::absolute(at)));
+        }
+    }
+    if !text(run, "/successor").is_empty() {
+        out.push(format!("continued by {}", text(run, "/successor")));
+    }
     if !text(run, "/isolation").is_empty() {
         out.push(format!("isolation {}", text(run, "/isolation")));
     }
@@ -139,7 +154,9 @@ fn trigger(run: &Value) -> String {
             at("/caller/run")
         ),
         "webhook" => format!("webhook {}", at("/trigger/webhook")),
+        "flow" => format!("flow {}, run {}", at("/caller/flow"), at("/caller/run")),
         "retry" => format!("retry of {}", at("/trigger/of")),
+        "continue" => format!("continues {}", at("/trigger/of")),
         other => other.to_owned(),
     }
 }

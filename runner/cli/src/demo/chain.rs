@@ -167,7 +167,9 @@ impl Chain {
             Trigger::Call { .. }
             | Trigger::Webhook { .. }
             | Trigger::Api
-            | Trigger::Retry { .. } => None,
+            | Trigger::Retry { .. }
+            | Trigger::Flow { .. }
+            | Trigger::Continue { .. } => None,
         });
         Ok(first.map(|(run, slot)| {
             self.runs.push(run.clone());

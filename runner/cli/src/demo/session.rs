@@ -197,7 +197,10 @@ impl Session<'_> {
                 let outcome = live.last.get(&event.workspace);
                 outcome.and_then(narrate::deployment).map_or(Ok(()), |text| Ok(data(&text)?))
             }
-            EventKind::Run { .. } | EventKind::Log { .. } | EventKind::Call { .. } => Ok(()),
+            EventKind::Run { .. }
+            | EventKind::Suspended { .. }
+            | EventKind::Log { .. }
+            | EventKind::Call { .. } => Ok(()),
         }
     }
 
@@ -205,11 +208,12 @@ impl Session<'_> {
     async fn tell_end(&self, run: &RunId) -> anyhow::Result<()> {
         let run = self.handle.store().run(run).await?;
         match run.summary.trigger {
-            Trigger::Call { .. } => Ok(()),
+            Trigger::Call { .. } | Trigger::Flow { .. } => Ok(()),
             Trigger::Schedule { .. }
             | Trigger::Webhook { .. }
             | Trigger::Api
-            | Trigger::Retry { .. } => Ok(data(&narrate::ended(&run))?),
+            | Trigger::Retry { .. }
+            | Trigger::Continue { .. } => Ok(data(&narrate::ended(&run))?),
         }
     }
 

@@ -74,6 +74,7 @@ impl World {
             inputs,
             chain: Vec::new(),
             queued_at: NOW,
+            deadline: None,
         }
     }
 
@@ -108,7 +109,7 @@ impl World {
             inputs: Digest::of(b""),
         };
         let run = self.new_run(run, callee, trigger, inputs);
-        let call = NewCall { run, queue_bound: 10, record, wait: true };
+        let call = NewCall { run, queue_bound: 10, record, wait: true, until: None };
         let internal = Internal {
             key: Key { scope: String::new(), attempt: 1, ordinal: 0 },
             kind: "broker::request".to_owned(),

@@ -1,6 +1,6 @@
 //! One run that a cell has.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,11 @@ use crate::recorder::RunRef;
 pub(super) const FLUSH_AFTER: Duration = Duration::from_millis(50);
 /// A run that is asked to stop and does not is killed with its cell after this: DESIGN §5.
 pub(super) const KILL_AFTER: Duration = Duration::from_millis(250);
-/// A call that is not answered by then frees its cell: the run is suspended.
+/// A run that does nothing but wait for so long frees its cell: it is suspended.
 pub(super) const HOLD: Duration = Duration::from_millis(10);
+/// Most effects that one run may have under way: eight branches have one each (DESIGN §6.1), and
+/// more is no honest cell's.
+pub(super) const MAX_PENDING: usize = 64;
 /// Most entries in the journal of one run: DESIGN §6.7.
 pub(super) const MAX_ENTRIES: usize = 10_000;
 /// Largest journal of one run: DESIGN §6.7.
@@ -26,10 +29,12 @@ pub(super) const MAX_JOURNAL: usize = 64 << 20;
 /// Why a run is stopped. The first reason counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// All it does is wait for a call.
+    /// All it does is wait.
     Suspend,
     /// It took too long.
     TimedOut,
+    /// Its deadline has passed.
+    Overdue,
     /// Its journal is full.
     JournalFull,
     /// Somebody asked for it.
@@ -41,31 +46,31 @@ pub(super) enum Stop {
 }
 
 /// Where a run is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// In the cell's socket.
     Sent,
-    /// Evaluated by the cell.
+    /// Evaluated by the cell, or waiting for its effects.
     Evaluating,
-    /// Its cell waits for the outcome of this effect.
-    InEffect(Pending),
     /// It was asked to stop.
     Stopping { why: Stop, since: Instant },
 }
 
 /// An effect that is under way.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub(super) struct Pending {
     pub(super) ticket: Ticket,
     pub(super) key: Key,
     pub(super) kind: &'static str,
     pub(super) fingerprint: Digest,
-    /// Since when a called run is waited for, once the call is made.
+    /// Since when there is nothing to do for it but to wait: for another run, or for a moment.
     pub(super) waiting: Option<Instant>,
-    /// When that wait ends at the latest.
-    pub(super) until: Option<Timestamp>,
     /// What is to be done once the entries before it are durable.
     pub(super) request: Option<Box<signalbox_cell::protocol::Request>>,
+    /// The chunk that it waits for.
+    pub(super) behind: u32,
+    /// The outside effect that is being performed.
+    pub(super) performing: Option<tokio::task::AbortHandle>,
 }
 
 /// A run that a cell has.
@@ -81,21 +86,24 @@ pub(super) struct Active {
     /// Entries that are not on their way to the store yet, and since when.
     buffer: Chunk,
     buffered: Option<Instant>,
-    /// Calls whose answer the journal did not have when the run was started, and when they were
-    /// made.
-    pub(super) asked: HashMap<Key, Timestamp>,
+    /// Waits whose answer the journal did not have when the run was started.
+    asked: HashSet<Key>,
+    /// Effects that are under way, in the order in which they were asked for.
+    pending: Vec<Pending>,
+    /// Since when the cell says that all the run does is wait for them.
+    idle: Option<Instant>,
+    /// Outcomes that the cell was given.
+    given: u32,
     entries: usize,
     bytes: usize,
-    /// Whether something was sent to the store that nobody waits for.
-    pub(super) unconfirmed: bool,
+    /// The last chunk that is known to be durable.
+    durable: u32,
     /// Whether the cell spoke of it: it is sure that it is the one that is evaluated.
     pub(super) seen: bool,
     /// Whether somebody asked for its end before it began.
     pub(super) cancelled: bool,
-    /// The call that it is suspended for, and when the wait ends.
-    pub(super) suspend: Option<(Key, Option<Timestamp>)>,
-    /// The outside effect that is being performed.
-    pub(super) performing: Option<tokio::task::AbortHandle>,
+    /// What it is suspended for.
+    pub(super) suspend: Vec<Key>,
 }
 
 impl Active {
@@ -110,11 +118,11 @@ impl Active {
         Self {
             of: Arc::new(of),
             number: assignment.claim.next_chunk,
-            asked: journal
-                .iter()
-                .filter(pending)
-                .map(|entry| (entry.key.clone(), entry.at))
-                .collect(),
+            durable: assignment.claim.next_chunk.saturating_sub(1),
+            pending: Vec::new(),
+            idle: None,
+            given: 0,
+            asked: journal.iter().filter(pending).map(|entry| entry.key.clone()).collect(),
             entries: journal.len(),
             bytes: journal.iter().map(size).sum(),
             assignment,
@@ -122,11 +130,9 @@ impl Active {
             began: None,
             buffer: Chunk::default(),
             buffered: None,
-            unconfirmed: false,
             seen: false,
             cancelled: false,
-            suspend: None,
-            performing: None,
+            suspend: Vec::new(),
         }
     }
 
@@ -160,12 +166,66 @@ impl Active {
         self.began.map(|(began, _)| began + budget.saturating_sub(used))
     }
 
-    /// The effect that is under way, if it is the one of this ticket.
-    pub(super) fn pending(&mut self, ticket: Ticket) -> Option<&mut Pending> {
-        match &mut self.phase {
-            Phase::InEffect(pending) if pending.ticket == ticket => Some(pending),
-            Phase::Sent | Phase::Evaluating | Phase::InEffect(_) | Phase::Stopping { .. } => None,
+    /// Takes on an effect. Answers whether it was asked for before the run was suspended.
+    ///
+    /// # Errors
+    /// What no honest cell does: too many at once, or one that is under way already.
+    pub(super) fn begin(&mut self, pending: Pending) -> Result<bool, String> {
+        if self.pending.len() >= MAX_PENDING {
+            return Err(format!("more than {MAX_PENDING} effects at once"));
         }
+        if self.pending.iter().any(|other| other.key == pending.key) {
+            return Err("an effect was asked for that is under way".to_owned());
+        }
+        let asked = self.asked.remove(&pending.key);
+        self.idle = None;
+        self.pending.push(pending);
+        Ok(asked)
+    }
+
+    /// The cell says that nothing goes on until an effect has its outcome. When an outcome that it
+    /// has not `seen` is on its way, something goes on: the cell says so again.
+    pub(super) fn waits(&mut self, seen: u32) {
+        if seen == self.given {
+            self.idle.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// The effect of this ticket, if it is under way.
+    pub(super) fn pending(&mut self, ticket: Ticket) -> Option<&mut Pending> {
+        self.pending.iter_mut().find(|pending| pending.ticket == ticket)
+    }
+
+    /// The ticket of the effect with this key. Its answer may be here before the word that it is
+    /// recorded.
+    pub(super) fn ticket_of(&self, key: &Key) -> Option<Ticket> {
+        self.pending.iter().find(|pending| pending.key == *key).map(|pending| pending.ticket)
+    }
+
+    /// Whether effects are under way.
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Takes an effect out that has its outcome: the cell goes on.
+    pub(super) fn finish(&mut self, ticket: Ticket) -> Option<Pending> {
+        let at = self.pending.iter().position(|pending| pending.ticket == ticket)?;
+        self.idle = None;
+        self.given = self.given.saturating_add(1);
+        Some(self.pending.remove(at))
+    }
+
+    /// Ends what is under way; what it was is what a run that is suspended waits for.
+    pub(super) fn abort(&mut self) -> Vec<Key> {
+        self.idle = None;
+        let pending = std::mem::take(&mut self.pending).into_iter();
+        let abort = |pending: Pending| {
+            if let Some(performing) = pending.performing {
+                performing.abort();
+            }
+            pending.key
+        };
+        pending.map(abort).collect()
     }
 
     /// Takes entries in. Answers whether the journal is within its bounds.
@@ -194,25 +254,49 @@ impl Active {
         Some((number, std::mem::take(&mut self.buffer)))
     }
 
+    /// What an outside effect must wait for: everything so far, whether it is buffered or on its
+    /// way to the store. `None` when all of it is durable.
+    pub(super) fn barrier(&mut self, ticket: Ticket) -> Option<(u32, Chunk)> {
+        let under_way = self.number.saturating_sub(1) > self.durable;
+        let barrier = self.take(under_way)?;
+        if let Some(pending) = self.pending(ticket) {
+            pending.behind = barrier.0;
+        }
+        Some(barrier)
+    }
+
+    /// Everything up to a chunk is durable: the recorder keeps the order.
+    pub(super) fn is_durable(&mut self, chunk: u32) {
+        self.durable = self.durable.max(chunk);
+    }
+
     /// When what is buffered must be on its way.
     pub(super) fn flush_at(&self) -> Option<Instant> {
         self.buffered.map(|since| since + FLUSH_AFTER)
     }
 
-    /// Whether a call was waited for long enough to free the cell.
-    pub(super) fn waited_enough(&self, now: Instant) -> bool {
-        match &self.phase {
-            Phase::InEffect(Pending { waiting: Some(since), .. }) => *since + HOLD <= now,
-            Phase::Sent | Phase::Evaluating | Phase::InEffect(_) | Phase::Stopping { .. } => false,
+    /// When the run has done nothing but wait for long enough to free its cell. `None` while it does
+    /// anything else.
+    fn suspend_at(&self) -> Option<Instant> {
+        let mut since = self.idle?;
+        for pending in &self.pending {
+            since = since.max(pending.waiting?);
         }
+        Some(since + HOLD)
+    }
+
+    /// Whether the run has waited for long enough to free its cell.
+    pub(super) fn waited_enough(&self, now: Instant) -> bool {
+        self.suspend_at().is_some_and(|at| at <= now)
     }
 
     /// When somebody must look at the run again, if nothing happens before.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         let stop = match &self.phase {
             Phase::Stopping { since, .. } => Some(*since + KILL_AFTER),
-            Phase::InEffect(Pending { waiting: Some(since), .. }) => Some(*since + HOLD),
-            Phase::Sent | Phase::Evaluating | Phase::InEffect(_) => self.deadline(),
+            Phase::Sent | Phase::Evaluating => {
+                self.deadline().into_iter().chain(self.suspend_at()).min()
+            }
         };
         stop.into_iter().chain(self.flush_at()).min()
     }
@@ -232,3 +316,6 @@ pub(super) fn size(entry: &Entry) -> usize {
 fn step_size(step: &StepRecord) -> usize {
     step.id.len() + step.error.as_ref().map_or(0, String::len) + 64
 }
+
+#[cfg(test)]
+mod tests;

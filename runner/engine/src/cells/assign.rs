@@ -113,8 +113,13 @@ fn about(assignment: &Assignment) -> About {
     let Assignment { claim, pinned, .. } = assignment;
     let (slot, caller) = match &claim.run.trigger {
         Trigger::Schedule { slot, .. } => (Some(slot.0), None),
-        Trigger::Call { caller, .. } => (None, Some(caller.to_string())),
-        Trigger::Webhook { .. } | Trigger::Api | Trigger::Retry { .. } => (None, None),
+        Trigger::Call { caller, .. } | Trigger::Flow { caller, .. } => {
+            (None, Some(caller.to_string()))
+        }
+        Trigger::Webhook { .. }
+        | Trigger::Api
+        | Trigger::Retry { .. }
+        | Trigger::Continue { .. } => (None, None),
     };
     About {
         id: claim.run.id.clone(),

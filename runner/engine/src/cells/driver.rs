@@ -222,7 +222,7 @@ impl Driver {
                 for assignment in assignments {
                     self.assign(assignment).await;
                 }
-                self.begin_head();
+                self.begin_head().await;
             }
             Command::Durable { ticket } => self.durable(ticket),
             Command::Outcome { ticket, outcome, recorded } => {
@@ -230,6 +230,7 @@ impl Driver {
             }
             Command::Answer { run, key, outcome } => self.answer(&run, &key, outcome),
             Command::Cancel { run, known } => self.cancel(&run, known),
+            Command::Overdue { run } => self.overdue(&run),
             Command::Fenced { run } => self.fenced(run),
             Command::Stop => {
                 self.stopping = Some(Instant::now());
@@ -255,6 +256,15 @@ impl Driver {
         }
     }
 
+    /// The deadline of a run has passed. One that has not begun looks at it when it begins.
+    fn overdue(&mut self, run: &RunId) {
+        let head = self.order.front().copied();
+        let number = head.filter(|head| self.runs.get(head).is_some_and(|head| head.id() == run));
+        if let Some(number) = number {
+            self.stop(number, Stop::Overdue);
+        }
+    }
+
     fn fenced(&mut self, number: u32) {
         if self.runs.contains_key(&number) {
             self.stop(number, Stop::Fenced);
@@ -272,7 +282,7 @@ impl Driver {
                 evaluated += self.evaluated();
             }
             self.take_frame(frame).await?;
-            self.begin_head();
+            self.begin_head().await;
         }
         if ended > 0 {
             self.finished(ended, evaluated).await;

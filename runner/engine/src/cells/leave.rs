@@ -95,6 +95,10 @@ impl Driver {
                     failed(Reason::TimedOut, Code::RunTimedOut, "it took longer than it may");
                 self.end(number, Chunk::default(), ending).await;
             }
+            Stop::Overdue => {
+                let ending = Ending::Failed(Reason::TimedOut, crate::runs::overdue());
+                self.end(number, Chunk::default(), ending).await;
+            }
             Stop::JournalFull => {
                 let message = "its journal is full: at most 10,000 effects and 64 MiB";
                 let ending = failed(Reason::LimitExceeded, Code::LimitExceeded, message);
@@ -103,15 +107,18 @@ impl Driver {
         }
     }
 
-    /// A run that waits for a call holds nothing from now on.
+    /// A run that waits holds nothing from now on.
     async fn suspend(&mut self, number: u32) {
-        let Some(active) = self.forget(number) else { return };
-        let Some((waits_for, until)) = active.suspend.clone() else { return };
+        let Some(mut active) = self.forget(number) else { return };
+        // Nothing of what it did since may be lost: it is not asked for again.
+        if let Some(chunk) = active.take(false) {
+            self.append_of(&active, chunk, Then::Nothing).await;
+        }
+        let waits_for = std::mem::take(&mut active.suspend);
         let write = Write::Suspend {
             run: active.id().clone(),
             epoch: active.epoch(),
             waits_for,
-            until,
             active_us: active.active_us(),
         };
         let of = Arc::clone(&active.of);

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use signalbox_cell::protocol::ToCell;
-use signalbox_core::codes::Code;
-use signalbox_core::journal::{Chunk, Failure, Outcome};
+use signalbox_core::journal::Chunk;
 use signalbox_core::run::{Ending, State};
 use signalbox_store::contract::Write;
 
@@ -25,14 +24,7 @@ impl Driver {
             }
             return;
         }
-        if let Phase::InEffect(pending) = &active.phase
-            && why == Stop::Suspend
-        {
-            active.suspend = Some((pending.key.clone(), pending.until));
-        }
-        if let Some(performing) = active.performing.take() {
-            performing.abort();
-        }
+        active.suspend = active.abort();
         active.phase = Phase::Stopping { why, since: Instant::now() };
         self.push(&ToCell::Unwind { run: number });
     }
@@ -45,8 +37,9 @@ impl Driver {
         }
     }
 
-    /// The first run in line is the one that the cell evaluates.
-    pub(super) fn begin_head(&mut self) {
+    /// The first run in line is the one that the cell evaluates. One that was evaluated when the runner
+    /// died before is noted durably, so that it is known should that happen again.
+    pub(super) async fn begin_head(&mut self) {
         if self.isolation.is_none() {
             return;
         }
@@ -56,25 +49,50 @@ impl Driver {
             if head.phase == Phase::Sent {
                 head.phase = Phase::Evaluating;
             }
-            if let (true, Some(number)) = (head.cancelled, self.order.front().copied()) {
-                self.stop(number, Stop::Cancel);
+            let again = head.assignment.claim.recovered > 0;
+            let overdue =
+                head.assignment.claim.run.deadline.is_some_and(|at| at <= self.shared.clock.now());
+            let why = match (head.cancelled, overdue) {
+                (true, _) => Some(Stop::Cancel),
+                (false, true) => Some(Stop::Overdue),
+                (false, false) => None,
+            };
+            let note = if again { head.take(true) } else { None };
+            if let Some((chunk, _)) = &note {
+                head.assignment.claim.next_chunk = chunk.saturating_add(1);
+            }
+            let Some(number) = self.order.front().copied() else { return };
+            if let Some(chunk) = note {
+                self.append(number, chunk, Then::Nothing).await;
+            }
+            if let Some(why) = why {
+                self.stop(number, why);
             }
         }
     }
 
     /// Puts what a run has buffered on its way to the store.
     pub(super) async fn flush(&mut self, number: u32) {
-        self.append(number, Then::Nothing).await;
+        let chunk = self.runs.get_mut(&number).and_then(|active| active.take(false));
+        if let Some(chunk) = chunk {
+            self.append(number, chunk, Then::Nothing).await;
+        }
     }
 
-    /// Appends what is buffered. Answers whether there was anything.
-    pub(super) async fn append(&mut self, number: u32, then: Then) -> bool {
+    /// Appends a chunk to the record of a run.
+    pub(super) async fn append(&mut self, number: u32, chunk: (u32, Chunk), then: Then) {
+        if let Some(active) = self.runs.get(&number) {
+            self.append_of(active, chunk, then).await;
+        }
+    }
+
+    pub(super) async fn append_of(
+        &self,
+        active: &Active,
+        (chunk_number, chunk): (u32, Chunk),
+        then: Then,
+    ) {
         let now = self.shared.clock.now();
-        let Some(active) = self.runs.get_mut(&number) else { return false };
-        // What was sent to the store just now is not durable yet: an effect waits for it too.
-        let behind = active.unconfirmed && matches!(then, Then::Durable(_));
-        let Some((chunk_number, chunk)) = active.take(behind) else { return false };
-        active.unconfirmed = matches!(then, Then::Nothing);
         let write = Write::Append {
             run: active.id().clone(),
             epoch: active.epoch(),
@@ -85,7 +103,6 @@ impl Driver {
         };
         let of = Arc::clone(&active.of);
         self.record(Job { of, write, then }).await;
-        true
     }
 
     pub(super) async fn record(&self, job: Job) {
@@ -107,7 +124,7 @@ impl Driver {
             number: chunk_number,
             started_at: active.started_at(now),
             chunk,
-            answer: answer_of(&ending),
+            answer: ending.answer(),
             ending,
             ended_at: now,
             isolation: self.isolation.unwrap_or(0),
@@ -146,9 +163,7 @@ impl Driver {
     /// Takes a run out of the cell's hands.
     pub(super) fn forget(&mut self, number: u32) -> Option<Active> {
         let mut active = self.runs.remove(&number)?;
-        if let Some(performing) = active.performing.take() {
-            performing.abort();
-        }
+        active.abort();
         self.order.retain(|other| *other != number);
         self.shared.unlink(active.id());
         self.idle = Instant::now();
@@ -178,19 +193,5 @@ impl Driver {
                 .send(Message::Returned { cell, workspace, runs, assignments })
                 .await,
         );
-    }
-}
-
-/// What a caller that waits for the run gets.
-fn answer_of(ending: &Ending) -> Outcome {
-    match ending {
-        Ending::Succeeded(result) => Outcome::Done(result.clone()),
-        Ending::Failed(_, error) => Outcome::Failed(Failure::permanent(
-            Code::CallFailed,
-            format!("the called run failed: {} {}", error.code, error.message),
-        )),
-        Ending::Cancelled | Ending::Skipped(_) => {
-            Outcome::Failed(Failure::permanent(Code::Cancelled, "the called run was cancelled"))
-        }
     }
 }

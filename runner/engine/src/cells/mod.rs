@@ -9,6 +9,8 @@ mod assign;
 mod driver;
 mod leave;
 mod life;
+mod other_runs;
+mod performing;
 mod programs;
 mod requests;
 

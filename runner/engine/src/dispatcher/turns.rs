@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_core::codes::Code;
-use signalbox_core::journal::{Chunk, Failure, Outcome};
+use signalbox_core::journal::Chunk;
 use signalbox_core::run::{Ending, Reason, RunError, State};
 use signalbox_core::{RunId, WorkspaceName};
 use signalbox_store::contract::{Claim, Want, Write};
@@ -24,6 +24,10 @@ const START_AGAIN: Duration = Duration::from_secs(1);
 /// cell is added each time this has passed: short runs are over by then, long ones do not wait for
 /// each other.
 const CURIOUS: Duration = Duration::from_millis(5);
+
+/// A run that was evaluated when the runner died is evaluated again so often, then it fails and waits
+/// among the dead letters: DESIGN §6.3.
+const RECOVERIES: u32 = 5;
 
 /// When the dispatcher looks again if it hears nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +173,13 @@ impl Dispatcher {
     }
 
     async fn place(&mut self, claim: Claim) {
+        if claim.recovered > RECOVERIES {
+            let message = format!(
+                "the runner died {} times while it evaluated this run; it is not tried again",
+                claim.recovered
+            );
+            return self.fail(claim, RunError::plain(Code::CellLost, message), Reason::CellLost);
+        }
         match self.shared.revisions.get(claim.run.deployment).await {
             Ok(pinned) => {
                 let suspect = claim.lost_cells > 0;
@@ -177,7 +188,9 @@ impl Dispatcher {
             }
             Err(error) if error.is_permanent() => {
                 tracing::error!(run = %claim.run.id, %error, "the revision of a run is lost");
-                self.fail(claim, format!("its revision is lost: {error}"));
+                let message = format!("its revision is lost: {error}");
+                let error = RunError::plain(Code::Internal, message);
+                self.fail(claim, error, Reason::ScriptError);
             }
             Err(error) => {
                 tracing::error!(run = %claim.run.id, %error, "cannot load the revision of a run");
@@ -188,23 +201,26 @@ impl Dispatcher {
     }
 
     /// Ends a run that no cell can evaluate.
-    fn fail(&self, claim: Claim, message: String) {
+    fn fail(&self, claim: Claim, error: RunError, reason: Reason) {
         let now = self.shared.clock.now();
-        let error = RunError::plain(Code::Internal, message.clone());
+        let ending = Ending::Failed(reason, error);
         let write = Write::End {
             run: claim.run.id.clone(),
             epoch: claim.epoch,
             number: claim.next_chunk,
             started_at: claim.started_at.unwrap_or(now),
             chunk: Chunk::default(),
-            ending: Ending::Failed(Reason::ScriptError, error),
+            answer: ending.answer(),
+            ending,
             ended_at: now,
             isolation: 0,
-            answer: Outcome::Failed(Failure::permanent(Code::CallFailed, message)),
         };
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
-            if recorder::commit(&shared, vec![write]).await.is_some() {
+            if let Some(written) = recorder::commit(&shared, vec![write]).await {
+                for written in written {
+                    recorder::route_all(&shared, written).await;
+                }
                 let (run, flow) = (claim.run.id.clone(), claim.run.flow);
                 let kind = EventKind::Run { run, flow, state: State::Failed };
                 shared.events.publish(now, claim.run.workspace, kind);

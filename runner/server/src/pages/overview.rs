@@ -11,7 +11,7 @@ use signalbox_store::contract::{
 
 use super::diagnostic;
 use super::layout::{Place, page};
-use super::parts::{duration, run_error, run_link, state, time, trigger};
+use super::parts::{duration, run_error, run_link, run_state, state, time, trigger};
 use super::shown::shown;
 use crate::app::App;
 use crate::problem::Problem;
@@ -117,7 +117,7 @@ fn run_row(run: &RunSummary) -> Markup {
             td { (run_link("", &run.id)) }
             td { (run.workspace) "/" (run.flow) }
             td {
-                (state(run.state))
+                (run_state(run))
                 @if let Some(reason) = run.reason { span.dim { " " (reason.as_str()) } }
             }
             td { (time(run.queued_at)) }

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use signalbox_core::RunId;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::run::{RunError, State, Trigger};
+use signalbox_store::contract::RunSummary;
 
 use super::shown::shown;
 
@@ -37,6 +38,17 @@ pub(super) fn state(state: State) -> Markup {
     html! { span class={ "state " (state.as_str()) } { (state.as_str()) } }
 }
 
+/// A state in its colour, with what a suspended run waits for.
+pub(super) fn run_state(run: &RunSummary) -> Markup {
+    html! {
+        (state(run.state))
+        @if let (State::Suspended, Some(reason)) = (run.state, run.reason) {
+            " " span.dim { (reason.as_str()) }
+        }
+        @if let Some(until) = run.until { " " (time(until)) }
+    }
+}
+
 /// A link to a run.
 pub(super) fn run_link(root: &str, run: &RunId) -> Markup {
     // The first digits are a time and the same for neighbours; the last ones tell runs apart.
@@ -56,6 +68,8 @@ pub(super) fn trigger(root: &str, trigger: &Trigger) -> Markup {
             Trigger::Webhook { webhook } => { "webhook " span.dim { (shown(webhook)) } }
             Trigger::Api => { "api" }
             Trigger::Retry { of } => { "re-run of " (run_link(root, of)) }
+            Trigger::Flow { caller, run } => { "flow " (caller) " " (run_link(root, run)) }
+            Trigger::Continue { of } => { "continues " (run_link(root, of)) }
         }
     }
 }

@@ -12,7 +12,7 @@ use signalbox_core::value;
 use signalbox_store::contract::RunView;
 
 use super::layout::{Place, page};
-use super::parts::{duration, run_error, run_link, span, state, time, trigger};
+use super::parts::{duration, run_error, run_link, run_state, span, state, time, trigger};
 use super::shown::shown;
 use crate::app::App;
 use crate::problem::Problem;
@@ -38,7 +38,7 @@ pub(super) async fn run(
     let lines: Vec<_> = chunks.into_iter().flat_map(|(_, chunk)| chunk.logs).collect();
     let summary = &run.summary;
     let body = html! {
-        h2 { (summary.workspace) "/" (summary.flow) " " (state(summary.state)) }
+        h2 { (summary.workspace) "/" (summary.flow) " " (run_state(summary)) }
         (facts(&run))
         @if let Some(error) = &summary.error { p { (run_error(error)) } }
         @if !run.steps.is_empty() { section { h3 { "Steps" } (steps(&run.steps)) } }
@@ -73,6 +73,11 @@ fn facts(run: &RunView) -> Markup {
                 dt { "Waits for" }
                 dd { @for other in &run.waits_for { (run_link(ROOT, other)) " " } }
             }
+            @if let Some(successor) = &run.successor {
+                dt { "Continued by" } dd { (run_link(ROOT, successor)) }
+            }
+            @if let Some(deadline) = run.deadline { dt { "Deadline" } dd { (time(deadline)) } }
+            @if let Some(at) = run.dealt_at { dt { "Dealt with" } dd { (time(at)) } }
             @if !run.chain.is_empty() {
                 dt { "Called through" } dd { @for flow in &run.chain { (flow) " → " } "this" }
             }

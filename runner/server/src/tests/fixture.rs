@@ -225,6 +225,8 @@ fn scan() -> Flow {
         inputs: Schema { fields: [("n".to_owned(), count), ("any".to_owned(), any)].into() },
         schedules: vec![Schedule::cron("0 0 1 1 *", "UTC")],
         timeout: Some(Duration::from_mins(1)),
+        deadline: None,
+        retry: None,
         plan: Plan { steps: vec![step], ..Plan::default() },
         calls: vec![LiteralCall {
             target: "alerts.send".to_owned(),

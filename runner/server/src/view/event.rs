@@ -1,6 +1,7 @@
 //! Something that happened.
 
 use serde::Serialize;
+use signalbox_core::run::State;
 use signalbox_engine::{Event, EventKind};
 use utoipa::ToSchema;
 
@@ -23,6 +24,12 @@ pub(crate) struct EventJson {
     /// Topic `run`: the state that it came into.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
+    /// Topic `run`, state `suspended`: what it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    /// Topic `run`, state `suspended`: when the first of its waits ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
     /// Topic `call`: `allowed` or `refused`.
     #[serde(skip_serializing_if = "Option::is_none")]
     decision: Option<&'static str>,
@@ -45,6 +52,12 @@ impl From<&Event> for EventJson {
             EventKind::Run { flow, state, .. } => {
                 view.flow = Some(flow.to_string());
                 view.state = Some(state.as_str());
+            }
+            EventKind::Suspended { flow, reason, until, .. } => {
+                view.flow = Some(flow.to_string());
+                view.state = Some(State::Suspended.as_str());
+                view.reason = Some(reason.as_str());
+                view.until = until.map(|until| until.to_string());
             }
             EventKind::Log { .. } => {}
             EventKind::Call { allowed, .. } => {

@@ -4,12 +4,13 @@ use serde::Serialize;
 use serde_json::Value;
 use signalbox_core::run::{Reason, RunError, StepRecord, Trigger};
 use signalbox_core::value::DecodeError;
-use signalbox_store::contract::{RunSummary, RunView};
+use signalbox_store::contract::{RunSummary, RunView, Wait, WaitKind};
 use utoipa::ToSchema;
 
 use super::{FlowPlace, json, millis, time};
 
-/// A run. Lists leave out `inputs`, `result`, `steps`, `chain` and `waits_for`.
+/// A run. Lists leave out `inputs`, `result`, `steps`, `chain`, `waits_for`, `waits`,
+/// `successor`, `deadline` and `dealt_at`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Run)]
 pub(crate) struct RunJson {
@@ -28,6 +29,8 @@ pub(crate) struct RunJson {
     state: &'static str,
     /// Why it is in its state, from a closed list.
     reason: Option<&'static str>,
+    /// Suspended: when the first of its waits ends by itself, if one does.
+    until: Option<String>,
     /// From 1.
     attempt: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,10 +38,12 @@ pub(crate) struct RunJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<Value>,
     error: Option<RunErrorJson>,
-    /// The run that called it.
+    /// The run that started it, and may wait for it.
     parent_run: Option<String>,
-    /// Who called it through the broker.
+    /// Who called it: through the broker, or from its own workspace.
     caller: Option<Caller>,
+    /// The run that it continues.
+    predecessor: Option<String>,
     /// Isolation level of the cell that evaluated it, `L0` to `L3`, once it ended.
     isolation: Option<String>,
     /// RFC 3339, as all times are.
@@ -56,6 +61,32 @@ pub(crate) struct RunJson {
     /// Runs that it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     waits_for: Option<Vec<String>>,
+    /// All that it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits: Option<Vec<WaitJson>>,
+    /// The run that continues it: `continue_as`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    successor: Option<String>,
+    /// When it must have ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<String>,
+    /// When somebody dealt with its failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dealt_at: Option<String>,
+}
+
+/// Something that a run waits for.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Wait)]
+pub(crate) struct WaitJson {
+    /// `moment`, `run` or `retry`.
+    kind: &'static str,
+    /// When it ends by itself.
+    until: Option<String>,
+    /// Kind `run`: which.
+    run: Option<String>,
+    /// Scope of the journal's entry: `fetch#0`; empty outside of steps.
+    scope: String,
 }
 
 /// What started a run.
@@ -89,6 +120,18 @@ pub(crate) enum TriggerJson {
     /// A re-run.
     Retry {
         /// The run that is repeated.
+        of: String,
+    },
+    /// `flow::run`, `flow::start` or a step's `flow`, in the same workspace.
+    Flow {
+        /// The flow that started it.
+        caller: FlowPlace,
+        /// Its run.
+        run: String,
+    },
+    /// `continue_as`.
+    Continue {
+        /// The run that it continues.
         of: String,
     },
 }
@@ -131,7 +174,7 @@ pub(crate) struct StepJson {
 impl From<&RunSummary> for RunJson {
     fn from(run: &RunSummary) -> Self {
         let caller = match &run.trigger {
-            Trigger::Call { caller, run, .. } => Some(Caller {
+            Trigger::Call { caller, run, .. } | Trigger::Flow { caller, run } => Some(Caller {
                 workspace: caller.workspace.to_string(),
                 flow: caller.flow.to_string(),
                 run: run.to_string(),
@@ -139,7 +182,17 @@ impl From<&RunSummary> for RunJson {
             Trigger::Schedule { .. }
             | Trigger::Webhook { .. }
             | Trigger::Api
-            | Trigger::Retry { .. } => None,
+            | Trigger::Retry { .. }
+            | Trigger::Continue { .. } => None,
+        };
+        let predecessor = match &run.trigger {
+            Trigger::Continue { of } => Some(of.to_string()),
+            Trigger::Schedule { .. }
+            | Trigger::Call { .. }
+            | Trigger::Webhook { .. }
+            | Trigger::Api
+            | Trigger::Retry { .. }
+            | Trigger::Flow { .. } => None,
         };
         Self {
             id: run.id.to_string(),
@@ -151,12 +204,14 @@ impl From<&RunSummary> for RunJson {
             trigger: (&run.trigger).into(),
             state: run.state.as_str(),
             reason: run.reason.map(Reason::as_str),
+            until: time(run.until),
             attempt: run.attempt,
             inputs: None,
             result: None,
             error: run.error.as_ref().map(Into::into),
             parent_run: caller.as_ref().map(|caller| caller.run.clone()),
             caller,
+            predecessor,
             isolation: run.isolation.map(|level| format!("L{level}")),
             queued_at: run.queued_at.to_string(),
             started_at: time(run.started_at),
@@ -165,6 +220,10 @@ impl From<&RunSummary> for RunJson {
             steps: None,
             chain: None,
             waits_for: None,
+            waits: None,
+            successor: None,
+            deadline: None,
+            dealt_at: None,
         }
     }
 }
@@ -180,6 +239,10 @@ impl TryFrom<&RunView> for RunJson {
             steps: Some(run.steps.iter().map(Into::into).collect()),
             chain: Some(run.chain.iter().map(Into::into).collect()),
             waits_for: Some(run.waits_for.iter().map(ToString::to_string).collect()),
+            waits: Some(run.waits.iter().map(Into::into).collect()),
+            successor: run.successor.as_ref().map(ToString::to_string),
+            deadline: time(run.deadline),
+            dealt_at: time(run.dealt_at),
             ..(&run.summary).into()
         })
     }
@@ -197,7 +260,22 @@ impl From<&Trigger> for TriggerJson {
             Trigger::Webhook { webhook } => Self::Webhook { webhook: webhook.clone() },
             Trigger::Api => Self::Api,
             Trigger::Retry { of } => Self::Retry { of: of.to_string() },
+            Trigger::Flow { caller, run } => {
+                Self::Flow { caller: caller.into(), run: run.to_string() }
+            }
+            Trigger::Continue { of } => Self::Continue { of: of.to_string() },
         }
+    }
+}
+
+impl From<&Wait> for WaitJson {
+    fn from(wait: &Wait) -> Self {
+        let (kind, run) = match &wait.kind {
+            WaitKind::Moment => ("moment", None),
+            WaitKind::Run(run) => ("run", Some(run.to_string())),
+            WaitKind::Retry => ("retry", None),
+        };
+        Self { kind, until: time(wait.until), run, scope: wait.key.scope.clone() }
     }
 }
 

@@ -8,17 +8,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use signalbox_core::broker::Rule;
 use signalbox_core::catalog::{About, Flow, Grants, Kind, Plan, Workspace};
 use signalbox_core::clock::Timestamp;
+use signalbox_core::codes::Code;
 use signalbox_core::ids::FlowRef;
 use signalbox_core::inputs::Schema;
 use signalbox_core::journal::{Chunk, Entry, Key, Outcome};
-use signalbox_core::run::{Ending, NewRun, State, Trigger};
+use signalbox_core::run::{Ending, NewRun, RunError, State, Trigger};
 use signalbox_core::schedule::{Overlap, Schedule};
 use signalbox_core::value::encode;
 use signalbox_core::{DeploymentId, Digest, RunId, Value};
 
 use super::Place;
 use crate::contract::{
-    Accept, Accepted, Blob, CallDecision, CallRecord, Claim, DeploymentOutcome, Internal,
+    Accept, Accepted, Answer, Blob, CallDecision, CallRecord, Claim, DeploymentOutcome, Internal,
     InternalEffect, NewCall, NewDeployment, ScheduleKey, Slot, Store, Want, Write, Written,
 };
 
@@ -46,6 +47,8 @@ pub(crate) fn spec(name: &str) -> Workspace {
         inputs: Schema::default(),
         schedules: vec![schedule()],
         timeout: None,
+        deadline: None,
+        retry: None,
         plan: Plan::default(),
         calls: Vec::new(),
     };
@@ -119,6 +122,7 @@ pub(crate) fn run_in(workspace: &str, deployment: DeploymentId) -> NewRun {
         inputs: encode(&Value::Int(7)),
         chain: Vec::new(),
         queued_at: Timestamp(10_000),
+        deadline: None,
     }
 }
 
@@ -191,10 +195,45 @@ pub(crate) fn suspend(claim: &Claim, ordinal: u32) -> Write {
     Write::Suspend {
         run: claim.run.id.clone(),
         epoch: claim.epoch,
-        waits_for: key(ordinal),
-        until: Some(Timestamp(99_000)),
+        waits_for: vec![key(ordinal)],
         active_us: 11,
     }
+}
+
+pub(crate) fn sleep(claim: &Claim, number: u32, ordinal: u32, until: i64) -> Write {
+    perform(claim, number, ordinal, InternalEffect::Sleep { until: Timestamp(until) })
+}
+
+pub(crate) fn retry(claim: &Claim, number: u32, until: i64) -> Write {
+    Write::Retry {
+        run: claim.run.id.clone(),
+        epoch: claim.epoch,
+        number,
+        started_at: Timestamp(20_000),
+        chunk: Chunk::default(),
+        until: Timestamp(until),
+        error: RunError::plain(Code::ScriptError, "not this time"),
+        active_us: 13,
+    }
+}
+
+pub(crate) fn succeed_by(claim: &Claim, number: u32, successor: NewRun) -> Write {
+    Write::Continue {
+        run: claim.run.id.clone(),
+        epoch: claim.epoch,
+        number,
+        started_at: Timestamp(20_000),
+        chunk: Chunk::default(),
+        ended_at: Timestamp(30_000),
+        isolation: 1,
+        successor: Box::new(successor),
+    }
+}
+
+/// A wait of a run of `one` that was answered.
+pub(crate) fn answer(claim: &Claim, ordinal: u32, outcome: Outcome, woken: bool) -> Answer {
+    let NewRun { id, workspace, flow, .. } = claim.run.clone();
+    Answer { run: id, workspace, flow, key: key(ordinal), outcome, woken }
 }
 
 pub(crate) fn release(claim: &Claim, cell_lost: bool) -> Write {
@@ -311,7 +350,8 @@ impl Kit {
         run.chain = vec![FlowRef { workspace: "one".parse().unwrap(), flow: "f".parse().unwrap() }];
         let id = run.id.clone();
         let record = record(&caller.run, "two");
-        let call = NewCall { run, queue_bound: 1, record, wait };
+        let until = wait.then_some(Timestamp(99_000));
+        let call = NewCall { run, queue_bound: 1, record, wait, until };
         let effect = InternalEffect::Call(Box::new(call));
         (id, self.write(perform(caller, caller.next_chunk, 0, effect)).await)
     }

@@ -13,6 +13,7 @@ pub(crate) mod pruning;
 pub(crate) mod reopening;
 pub(crate) mod scheduling;
 mod suite;
+pub(crate) mod timing;
 pub(crate) mod viewing;
 pub(crate) mod waiting;
 pub(crate) mod writing;

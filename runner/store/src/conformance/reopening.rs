@@ -61,10 +61,10 @@ pub(crate) async fn suspended_runs_stay_suspended(place: &dyn Place) {
     assert_eq!(view.waits_for, [callee]);
     let claim = kit.claim_one("two").await;
     assert_eq!(claim.run.chain.len(), 1);
-    let Written::Answered(answer) = kit.write(end(&claim, 1)).await else {
+    let Written::Answered(answers) = kit.write(end(&claim, 1)).await else {
         panic!("the caller waits")
     };
-    assert!(answer.woken);
+    assert!(answers[0].woken);
     let kit = kit.reopen(place).await;
     assert_eq!(kit.claim_one("one").await.run, caller.run, "woken for good");
 }

@@ -38,13 +38,28 @@ macro_rules! conformance_suite {
             a_slot_that_cancels_is_not_taken_before_the_earlier_run_has_ended,
             slots_of_a_pause_are_not_owed, what_is_not_there_cannot_be_paused,
             other_slots_than_before_are_not_owed_from_before;
+        timing: a_sleep_wakes_its_run_once,
+            any_of_several_waits_wakes_a_run,
+            nothing_waits_for_nothing,
+            what_is_due_comes_in_portions,
+            a_failed_attempt_is_followed_by_the_next,
+            a_run_can_be_cancelled_while_it_waits,
+            a_successor_takes_over,
+            a_sub_flow_answers_whoever_waits_for_it,
+            a_run_waits_only_for_its_own,
+            a_deadline_is_told_and_ends_a_run_that_nobody_has,
+            a_deadline_of_a_claimed_run_is_due_when_it_is_let_go,
+            a_failure_is_a_dead_letter_until_somebody_deals_with_it,
+            a_run_can_begin_with_a_record,
+            starts_that_found_a_run_evaluated_are_counted,
+            keys_of_retries_meet_no_entry;
         viewing: a_claimed_run_is_running_for_everybody, lists_go_on_at_their_cursor,
             lists_are_filtered, a_run_shows_its_last_steps_and_error;
         waiting: an_answer_wakes_a_suspended_caller, an_answer_reaches_a_running_caller,
             a_wait_for_what_is_there_does_not_happen, the_first_answer_stays,
             a_full_callee_refuses_the_call, refusals_are_on_record,
             a_started_run_answers_nobody, a_cancelled_callee_answers_its_caller,
-            an_ended_caller_gets_nothing, deadlines_are_those_of_suspended_runs;
+            an_ended_caller_gets_nothing, a_call_that_takes_too_long_is_due_over_a_restart;
         writing: only_who_has_the_claim_writes, chunks_come_in_order, terminal_stays_terminal,
             cancelled_run_is_never_claimed, a_released_run_goes_first_and_keeps_its_journal,
             a_parked_run_waits_for_a_person, writes_of_one_batch_see_each_other,

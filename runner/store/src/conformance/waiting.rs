@@ -7,16 +7,19 @@ use signalbox_core::journal::{Failure, Outcome};
 use signalbox_core::run::{Reason, State};
 use signalbox_core::{RunId, value};
 
-use super::kit::{cancel, done, key, perform, record, release, suspend};
+use super::kit::{answer, cancel, done, perform, record, release, suspend};
 use super::{Kit, Place, end};
 use crate::contract::{
-    Answer, CallDecision, CallFilter, CallView, Claim, InternalEffect, Write, Written,
+    CallDecision, CallFilter, CallView, Claim, Expired, InternalEffect, Written,
 };
 
 fn answered(claim: &Claim, woken: bool) -> Written {
-    let run = claim.run.id.clone();
-    Written::Answered(Answer { run, key: key(0), outcome: done(42), woken })
+    Written::Answered(vec![answer(claim, 0, done(42), woken)])
 }
+
+/// How a run is suspended that waits for a call.
+pub(crate) const CALLING: Written =
+    Written::Suspended { reason: Reason::WaitingCall, until: Some(Timestamp(99_000)) };
 
 async fn outcome(kit: &Kit, run: &RunId) -> Outcome {
     kit.journal(run).await.unwrap().remove(0).outcome
@@ -37,7 +40,7 @@ pub(crate) async fn an_answer_wakes_a_suspended_caller(place: &dyn Place) {
     let kit = Kit::new(place).await;
     let (caller, callee) = pair(&kit).await;
     kit.queued().await;
-    assert_eq!(kit.write(suspend(&caller, 0)).await, Written::Done(None));
+    assert_eq!(kit.write(suspend(&caller, 0)).await, CALLING);
     let view = (*kit).run(&caller.run.id).await.unwrap();
     assert_eq!(view.summary.state, State::Suspended);
     assert_eq!(view.summary.reason, Some(Reason::WaitingCall));
@@ -70,27 +73,20 @@ pub(crate) async fn a_wait_for_what_is_there_does_not_happen(place: &dyn Place) 
         "in one batch"
     );
     assert_eq!(kit.claim_one("one").await.run, caller.run);
-    assert!(kit.deadlines().await.unwrap().is_empty());
+    assert_eq!(kit.expire(Timestamp(i64::MAX)).await.unwrap(), Expired::default());
 }
 
 pub(crate) async fn the_first_answer_stays(place: &dyn Place) {
     let kit = Kit::new(place).await;
     let (caller, callee) = pair(&kit).await;
     kit.write(suspend(&caller, 0)).await;
-    let late = |ordinal, number| Write::Answer {
-        run: caller.run.id.clone(),
-        key: key(ordinal),
-        outcome: done(number),
-        at: Timestamp(50_000),
-    };
-    let other = Answer { run: caller.run.id.clone(), key: key(5), outcome: done(5), woken: false };
-    assert_eq!(kit.write(late(5, 5)).await, Written::Answered(other), "not what it waits for");
-    let timed_out =
-        Answer { run: caller.run.id.clone(), key: key(0), outcome: done(-9), woken: true };
-    assert_eq!(kit.write(late(0, -9)).await, Written::Answered(timed_out));
-    assert_eq!(kit.write(late(0, -8)).await, Written::Done(None));
+    let expired = kit.expire(Timestamp(99_000)).await.unwrap();
+    let [timed_out] = expired.answers.as_slice() else { panic!("{expired:?}") };
+    let Outcome::Failed(failure) = &timed_out.outcome else { panic!("{timed_out:?}") };
+    assert_eq!((failure.code, timed_out.woken), (Code::CallTimedOut, true));
+    assert_eq!(kit.expire(Timestamp(99_000)).await.unwrap(), Expired::default());
     assert_eq!(kit.write(end(&callee, 1)).await, Written::Done(None));
-    assert_eq!(outcome(&kit, &caller.run.id).await, done(-9));
+    assert_eq!(outcome(&kit, &caller.run.id).await, timed_out.outcome);
     assert_eq!(kit.claims("one", 9).await.len(), 1, "woken once");
 }
 
@@ -155,8 +151,8 @@ pub(crate) async fn a_cancelled_callee_answers_its_caller(place: &dyn Place) {
     let caller = kit.claimed().await;
     let (id, _) = kit.call(&caller, true).await;
     kit.write(suspend(&caller, 0)).await;
-    let answer = Answer { run: caller.run.id.clone(), key: key(0), outcome: done(-1), woken: true };
-    assert_eq!(kit.write(cancel(&id)).await, Written::Answered(answer));
+    let expected = Written::Answered(vec![answer(&caller, 0, done(-1), true)]);
+    assert_eq!(kit.write(cancel(&id)).await, expected);
     assert_eq!(outcome(&kit, &caller.run.id).await, done(-1));
     assert_eq!(kit.claim_one("one").await.run, caller.run);
     assert!(kit.claims("two", 9).await.is_empty());
@@ -174,17 +170,16 @@ pub(crate) async fn an_ended_caller_gets_nothing(place: &dyn Place) {
     assert!(kit.claims("one", 9).await.is_empty());
 }
 
-pub(crate) async fn deadlines_are_those_of_suspended_runs(place: &dyn Place) {
+pub(crate) async fn a_call_that_takes_too_long_is_due_over_a_restart(place: &dyn Place) {
     let kit = Kit::new(place).await;
     let (caller, callee) = pair(&kit).await;
-    assert!(kit.deadlines().await.unwrap().is_empty());
+    assert_eq!(*kit.due().borrow(), Some(Timestamp(99_000)), "whoever has the caller");
     kit.write(suspend(&caller, 0)).await;
-    let expected = [(caller.run.id.clone(), key(0), Timestamp(99_000))];
-    assert_eq!(kit.deadlines().await.unwrap(), expected);
     let kit = kit.reopen(place).await;
-    assert_eq!(kit.deadlines().await.unwrap(), expected);
+    assert_eq!(*kit.due().borrow(), Some(Timestamp(99_000)));
     let again = kit.claim_one("two").await;
     assert_eq!(again.run, callee.run);
     assert_eq!(kit.write(end(&again, 1)).await, answered(&caller, true));
-    assert!(kit.deadlines().await.unwrap().is_empty());
+    assert_eq!(kit.expire(Timestamp(99_000)).await.unwrap(), Expired::default());
+    assert_eq!(*kit.due().borrow(), None);
 }

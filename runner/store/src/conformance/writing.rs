@@ -5,7 +5,7 @@ use signalbox_core::codes::Code;
 use signalbox_core::journal::Chunk;
 use signalbox_core::run::{Ending, Reason, RunError, State};
 
-use super::kit::{cancel, done, end_with, key, one_entry, release, suspend};
+use super::kit::{cancel, end_with, one_entry, release, retry, succeed_by, suspend};
 use super::{Kit, Place, append, end};
 use crate::contract::{Claim, Write, Written};
 
@@ -27,8 +27,10 @@ pub(crate) async fn only_who_has_the_claim_writes(place: &dyn Place) {
         suspend(&old, 1),
         release(&old, true),
         park,
+        retry(&old, 1, 50_000),
+        succeed_by(&old, 1, kit.run()),
     ];
-    assert_eq!(kit.commit(stale).await.unwrap(), vec![Written::Fenced; 5]);
+    assert_eq!(kit.commit(stale).await.unwrap(), vec![Written::Fenced; 7]);
     assert!(kit.journal(&new.run.id).await.unwrap().is_empty());
     let queued = kit.queued().await;
     let unclaimed = Claim { run: queued, ..new.clone() };
@@ -62,11 +64,11 @@ pub(crate) async fn terminal_stays_terminal(place: &dyn Place) {
         assert_eq!(kit.write(end_with(&claim, 1, ending)).await, Written::Done(None));
         let before = kit.run_view(&claim).await;
         assert_eq!(before.summary.state, state);
-        let answer = Write::Answer {
+        let fail = Write::Fail {
             run: claim.run.id.clone(),
-            key: key(1),
-            outcome: done(1),
             at: Timestamp(1),
+            reason: Reason::TimedOut,
+            error: RunError::plain(Code::RunTimedOut, "late"),
         };
         let later = vec![
             append(&claim, 1, one_entry(1)),
@@ -74,9 +76,11 @@ pub(crate) async fn terminal_stays_terminal(place: &dyn Place) {
             suspend(&claim, 1),
             release(&claim, true),
             cancel(&claim.run.id),
-            answer,
+            retry(&claim, 1, 50_000),
+            succeed_by(&claim, 1, kit.run()),
+            fail,
         ];
-        assert_eq!(kit.commit(later).await.unwrap(), vec![Written::Rejected; 6]);
+        assert_eq!(kit.commit(later).await.unwrap(), vec![Written::Rejected; 8]);
         assert_eq!(kit.run_view(&claim).await, before);
     }
     assert!(kit.claims("one", 9).await.is_empty());
@@ -137,7 +141,7 @@ pub(crate) async fn a_parked_run_waits_for_a_person(place: &dyn Place) {
     assert_eq!(kit.write(park).await, Written::Done(None));
     let kit = kit.reopen(place).await;
     assert!(kit.claims("one", 9).await.is_empty());
-    assert!(kit.deadlines().await.unwrap().is_empty());
+    assert_eq!(*kit.due().borrow(), None);
     let parked = kit.run_view(&claim).await.summary;
     assert_eq!((parked.state, parked.reason), (State::Suspended, Some(Reason::Incompatible)));
     assert_eq!(parked.error, Some(RunError::plain(Code::Incompatible, "entry 3 differs")));

@@ -16,10 +16,11 @@ pub use deployments::{
 };
 pub use error::Error;
 pub use runs::{
-    Accept, Accepted, Answer, CallDecision, CallRecord, Claim, IdempotencyKey, Internal,
-    InternalEffect, NewCall, StateChange, Waiting, Want, Write, Written,
+    Accept, Accepted, Answer, CallDecision, CallRecord, Claim, Expired, IdempotencyKey, Internal,
+    InternalEffect, Named, NewCall, NewFlow, StateChange, Waiting, Want, Write, Written,
 };
 pub use store::{Reply, Store};
 pub use views::{
-    CallFilter, CallView, Counts, Page, Pruned, Retention, RunFilter, RunSummary, RunView,
+    CallFilter, CallView, Counts, Page, Pruned, Retention, RunFilter, RunSummary, RunView, Wait,
+    WaitKind,
 };

@@ -4,7 +4,7 @@ use signalbox_core::broker::Rule;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::ids::FlowRef;
 use signalbox_core::journal::{Chunk, Failure, Key, Outcome};
-use signalbox_core::run::{Ending, NewRun, Reason};
+use signalbox_core::run::{Ending, NewRun, Reason, RunError};
 use signalbox_core::{Digest, FlowName, RunId, WorkspaceName};
 
 use super::Slot;
@@ -84,13 +84,16 @@ pub struct Claim {
     pub next_chunk: u32,
     /// Cells that died while they evaluated it.
     pub lost_cells: u32,
+    /// Starts of the runner that found it being evaluated since it last came further (an entry was
+    /// added, or it was suspended): as often its runner died without that.
+    pub recovered: u32,
     /// Active time it used before this claim, in microseconds.
     pub active_us: i64,
     /// When it was first claimed; `None` when this is the first time.
     pub started_at: Option<Timestamp>,
 }
 
-/// One durable change of a run. All but `Cancel` and `Answer` come from who has the claim, and are
+/// One durable change of a run. All but `Cancel` and `Fail` come from who has the claim, and are
 /// refused with [`Written::Fenced`] when `epoch` is no longer the run's.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Write {
@@ -109,18 +112,57 @@ pub enum Write {
         /// The effect to perform; its entry goes behind those of the chunk. Boxed: most have none.
         internal: Option<Box<Internal>>,
     },
-    /// The run waits for a call. Answered with [`Written::Woken`] when the answer is there already.
+    /// All that the run does is wait. It is queued again when one of these entries is answered;
+    /// at once, with [`Written::Woken`], when one is already.
     Suspend {
         /// The run.
         run: RunId,
         /// Of its claim.
         epoch: u64,
-        /// Entry of the call that is waited for.
-        waits_for: Key,
-        /// When the wait ends at the latest.
-        until: Option<Timestamp>,
+        /// The entries that it waits for.
+        waits_for: Vec<Key>,
         /// Active time so far, in microseconds.
         active_us: i64,
+    },
+    /// The attempt failed and another one is made later: suspended until then. Whoever waits for
+    /// the run goes on waiting.
+    Retry {
+        /// The run.
+        run: RunId,
+        /// Of its claim.
+        epoch: u64,
+        /// The number of the chunk.
+        number: u32,
+        /// When the run was started.
+        started_at: Timestamp,
+        /// What is added.
+        chunk: Chunk,
+        /// When the next attempt begins.
+        until: Timestamp,
+        /// How this one failed.
+        error: RunError,
+        /// Active time so far, in microseconds.
+        active_us: i64,
+    },
+    /// The run succeeds, and another one takes over: it is queued, and whoever waits for the run
+    /// waits for that one, all in the same transaction. No queue is too full for it.
+    Continue {
+        /// The run.
+        run: RunId,
+        /// Of its claim.
+        epoch: u64,
+        /// The number of the chunk.
+        number: u32,
+        /// When the run was started.
+        started_at: Timestamp,
+        /// What is added.
+        chunk: Chunk,
+        /// When it ends.
+        ended_at: Timestamp,
+        /// Isolation level of the cell that evaluated it: 0 to 3.
+        isolation: u8,
+        /// The run that takes over; its id becomes the result.
+        successor: Box<NewRun>,
     },
     /// The run ends. Whoever waits for it is answered and woken in the same transaction.
     End {
@@ -175,16 +217,17 @@ pub enum Write {
         /// What the waiting caller gets.
         answer: Outcome,
     },
-    /// Gives an answer to a waiting call that its callee did not give: it took too long.
-    Answer {
-        /// The run that waits.
+    /// Ends a run that nobody has claimed with a failure: its deadline has passed. A claimed one is
+    /// answered with [`Written::Claimed`]: its runner must end it.
+    Fail {
+        /// The run.
         run: RunId,
-        /// Entry of the call.
-        key: Key,
-        /// What it gets. Kept unless there is an answer already.
-        outcome: Outcome,
         /// When.
         at: Timestamp,
+        /// Why it failed.
+        reason: Reason,
+        /// How.
+        error: RunError,
     },
 }
 
@@ -193,8 +236,15 @@ pub enum Write {
 pub enum Written {
     /// Done. The outcome is that of the internal effect, if there was one.
     Done(Option<Outcome>),
-    /// Done; this caller got its answer.
-    Answered(Answer),
+    /// Done; these waits were answered by it.
+    Answered(Vec<Answer>),
+    /// The run is suspended, and what is known of its end.
+    Suspended {
+        /// What it waits for.
+        reason: Reason,
+        /// When the first of its waits ends by itself.
+        until: Option<Timestamp>,
+    },
     /// The run was to be suspended, but what it waits for is there: it is queued again.
     Woken,
     /// The epoch or the number is not the run's: somebody else has it. Nothing was written.
@@ -205,17 +255,45 @@ pub enum Written {
     Rejected,
 }
 
-/// A caller that got the answer of a call.
+/// A wait that was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The run that waits, or waited.
     pub run: RunId,
-    /// Entry of the call.
+    /// Its workspace.
+    pub workspace: WorkspaceName,
+    /// Its flow.
+    pub flow: FlowName,
+    /// The entry that it waits for.
     pub key: Key,
     /// What it got.
     pub outcome: Outcome,
     /// Whether it was suspended and is queued now; otherwise its cell is waiting for this.
     pub woken: bool,
+}
+
+/// What [`super::Store::expire`] did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Waits that ended: a moment that came, a call that took too long.
+    pub answers: Vec<Answer>,
+    /// Runs that are queued again for their next attempt.
+    pub retried: Vec<Named>,
+    /// Runs whose deadline has passed. Nothing was done about them.
+    pub overdue: Vec<Named>,
+    /// Whether more is due than one call takes.
+    pub more: bool,
+}
+
+/// A run with the names of what it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The run.
+    pub run: RunId,
+    /// Its workspace.
+    pub workspace: WorkspaceName,
+    /// Its flow.
+    pub flow: FlowName,
 }
 
 /// An internal effect with the entry it leaves.
@@ -247,6 +325,19 @@ pub enum InternalEffect {
     },
     /// Starts a run in another workspace. Boxed: it is much larger than the others.
     Call(Box<NewCall>),
+    /// Starts a run in the same workspace.
+    Flow(Box<NewFlow>),
+    /// Waits for the end of a run that this one started, or of the last of its successors. The
+    /// outcome is its answer when it has ended, a failure when it is not one of this run's.
+    Wait {
+        /// The run that is waited for.
+        run: RunId,
+    },
+    /// Waits for a moment; the answer is null.
+    Sleep {
+        /// The moment.
+        until: Timestamp,
+    },
     /// Records that the broker refused a call. The outcome is the failure.
     Refused(Box<CallRecord>, Failure),
 }
@@ -282,6 +373,19 @@ pub struct NewCall {
     pub record: CallRecord,
     /// Whether the caller waits for the result: the outcome is [`Outcome::Pending`] until the run
     /// ends. Otherwise it is the run's id.
+    pub wait: bool,
+    /// When the caller waits no longer: the call fails then with `CallTimedOut`.
+    pub until: Option<Timestamp>,
+}
+
+/// A run of a flow of the same workspace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewFlow {
+    /// The run it starts.
+    pub run: NewRun,
+    /// Most runs of the workspace that may wait; over it the outcome is a failure.
+    pub queue_bound: u32,
+    /// Whether the caller waits for the result, as in [`NewCall::wait`].
     pub wait: bool,
 }
 

@@ -5,14 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use signalbox_core::clock::Timestamp;
-use signalbox_core::journal::{Chunk, Entry, Key};
+use signalbox_core::journal::{Chunk, Entry};
 use signalbox_core::{DeploymentId, Digest, RunId, Value, WorkspaceName};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::{
-    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Error, LiveWorkspace,
-    NewDeployment, Page, Pausable, Pruned, Retention, RunFilter, RunSummary, RunView,
-    ScheduleState, Waiting, Want, Write, Written,
+    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Error, Expired,
+    LiveWorkspace, NewDeployment, Page, Pausable, Pruned, Retention, RunFilter, RunSummary,
+    RunView, ScheduleState, Waiting, Want, Write, Written,
 };
 
 /// The answer of an operation, later.
@@ -40,15 +40,27 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Commits writes of claimed runs. One [`Written`] for each, in order.
     fn commit(&self, batch: Vec<Write>) -> Reply<'_, Vec<Written>>;
 
-    /// The journal of a run in order, with the answers of its calls put into their entries.
+    /// The journal of a run in order, with the answers of its waits put into their entries.
     fn journal<'a>(&'a self, run: &'a RunId) -> Reply<'a, Vec<Entry>>;
 
     /// The chunks of a run with a number above `after` (0 for all), each with its number.
     fn chunks<'a>(&'a self, run: &'a RunId, after: u32) -> Reply<'a, Vec<(u32, Chunk)>>;
 
-    /// Suspended runs with the entry of the call that each waits for and the moment at which that
-    /// wait ends.
-    fn deadlines(&self) -> Reply<'_, Vec<(RunId, Key, Timestamp)>>;
+    /// The moment at which the next wait of a run ends by itself, or the next deadline passes;
+    /// `None` when there is none. Changes with the commits that change it. It may have come without
+    /// anything being due: a run that waited was cancelled.
+    fn due(&self) -> watch::Receiver<Option<Timestamp>>;
+
+    /// Ends waits whose moment has come by `now`, with their answers and the way back into the
+    /// queue in one commit, and tells whose deadline has passed. A bounded number at once.
+    fn expire(&self, now: Timestamp) -> Reply<'_, Expired>;
+
+    /// Accepts a run whose record begins with a chunk: results of steps that it need not execute.
+    fn accept_with(&self, accept: Accept, record: Chunk) -> Reply<'_, Accepted>;
+
+    /// Notes that somebody has dealt with a failed run. Answers whether it was one that nobody had
+    /// dealt with. A re-run that is accepted does the same.
+    fn dismiss<'a>(&'a self, run: &'a RunId, at: Timestamp) -> Reply<'a, bool>;
 
     // --- deployments ---
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use signalbox_core::clock::Timestamp;
 use signalbox_core::ids::FlowRef;
+use signalbox_core::journal::Key;
 use signalbox_core::run::{Reason, RunError, State, StepRecord, Trigger};
 use signalbox_core::{DeploymentId, FlowName, Revision, RunId, WorkspaceName};
 
@@ -28,6 +29,8 @@ pub struct RunFilter {
     pub flow: Option<FlowName>,
     /// In one state.
     pub state: Option<State>,
+    /// Only failed ones that nobody has dealt with: the dead letters.
+    pub dead: bool,
     /// Queued at or after.
     pub since: Option<Timestamp>,
     /// At most so many: 1 to 1,000, what lies outside is taken as the nearer end.
@@ -57,6 +60,8 @@ pub struct RunSummary {
     pub state: State,
     /// Why it is in it.
     pub reason: Option<Reason>,
+    /// Suspended: when its first wait ends by itself, if one does.
+    pub until: Option<Timestamp>,
     /// Which attempt it is at, from 1.
     pub attempt: u32,
     /// How it failed.
@@ -86,6 +91,36 @@ pub struct RunView {
     pub steps: Vec<StepRecord>,
     /// Runs that it waits for.
     pub waits_for: Vec<RunId>,
+    /// All that it waits for.
+    pub waits: Vec<Wait>,
+    /// The run that continues it.
+    pub successor: Option<RunId>,
+    /// When it must have ended.
+    pub deadline: Option<Timestamp>,
+    /// When somebody dealt with its failure.
+    pub dealt_at: Option<Timestamp>,
+}
+
+/// Something that a run waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// What.
+    pub kind: WaitKind,
+    /// The entry; that of a retry is none of the journal's.
+    pub key: Key,
+    /// When the wait ends by itself.
+    pub until: Option<Timestamp>,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WaitKind {
+    /// A moment.
+    Moment,
+    /// The end of a run.
+    Run(RunId),
+    /// The next attempt.
+    Retry,
 }
 
 /// Which decisions are wanted.

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension as _, params};
 use signalbox_core::RunId;
-use signalbox_core::run::{NewRun, Reason, State};
+use signalbox_core::clock::Timestamp;
+use signalbox_core::journal::Chunk;
+use signalbox_core::run::{NewRun, Reason, State, Trigger};
 
-use super::columns::{id_bytes, run_id};
+use super::append::insert_chunk;
+use super::columns::{id_bytes, run_id, state_number};
 use super::live::Queued;
 use super::schedules::{self, Turn};
 use super::tx::Tx;
@@ -17,10 +20,19 @@ pub(super) const KEY_LIFE: Duration = Duration::from_hours(7 * 24);
 
 /// Accepts each run, or says why not.
 pub(super) fn accept(tx: &mut Tx<'_>, batch: Vec<Accept>) -> Result<Vec<Accepted>, Error> {
-    batch.into_iter().map(|accept| one(tx, accept)).collect()
+    batch.into_iter().map(|accept| one(tx, accept, None)).collect()
 }
 
-fn one(tx: &mut Tx<'_>, accept: Accept) -> Result<Accepted, Error> {
+/// Accepts a run that begins with a record.
+pub(super) fn accept_with(
+    tx: &mut Tx<'_>,
+    accept: Accept,
+    record: &Chunk,
+) -> Result<Accepted, Error> {
+    one(tx, accept, Some(record).filter(|record| !record.is_empty()))
+}
+
+fn one(tx: &mut Tx<'_>, accept: Accept, record: Option<&Chunk>) -> Result<Accepted, Error> {
     let Accept { run, slot, idempotency, queue_bound } = accept;
     if let Some(key) = &idempotency
         && let Some((inputs, known)) = find_key(tx, &run, key)?
@@ -58,9 +70,30 @@ fn one(tx: &mut Tx<'_>, accept: Accept) -> Result<Accepted, Error> {
     if let Some(key) = &idempotency {
         remember_key(tx, &run, key)?;
     }
+    if let Trigger::Retry { of } = &run.trigger {
+        dismiss(tx, of, run.queued_at)?;
+    }
     let queued = Queued { seq, id: run.id.clone() };
-    tx.enqueue(run.workspace.clone(), queued, Some(Box::new(run)));
+    match record {
+        None => tx.enqueue(run.workspace.clone(), queued, Box::new(run)),
+        Some(record) => {
+            insert_chunk(tx, seq, 1, record)?;
+            tx.enqueue_recorded(run.workspace, queued);
+        }
+    }
     Ok(Accepted::Queued)
+}
+
+/// Notes that somebody dealt with a failed run. Answers whether nobody had.
+pub(super) fn dismiss(tx: &Tx<'_>, run: &RunId, at: Timestamp) -> Result<bool, Error> {
+    let failed = state_number(State::Failed);
+    let changed = tx
+        .connection
+        .prepare_cached(&format!(
+            "UPDATE runs SET dealt_at = ? WHERE id = ? AND state = {failed} AND dealt_at IS NULL"
+        ))?
+        .execute(params![at.0, id_bytes(run)?])?;
+    Ok(changed == 1)
 }
 
 /// What the key was used with, for which run, unless that is too long ago.

@@ -3,7 +3,7 @@
 use rusqlite::params;
 use signalbox_core::RunId;
 use signalbox_core::clock::Timestamp;
-use signalbox_core::journal::{Chunk, Entry};
+use signalbox_core::journal::{Chunk, Entry, FORMAT, Outcome};
 use signalbox_core::run::State;
 
 use super::effects;
@@ -56,12 +56,20 @@ pub(super) fn append(tx: &mut Tx<'_>, append: Append) -> Result<Written, Error> 
         Some(internal) => {
             let Internal { key, kind, fingerprint, at, effect } = *internal;
             let outcome = effects::perform(tx, claimed.seq, &key, effect)?;
+            claimed.waited |= outcome == Outcome::Pending;
             let entry = Entry { key, kind, fingerprint, outcome: outcome.clone(), at };
             chunk.entries.push(entry);
             Some(outcome)
         }
     };
     insert_chunk(tx, claimed.seq, number, &chunk)?;
+    if claimed.recovered > 0 && !chunk.is_empty() {
+        // It comes further than it did: what died before did not die of it.
+        tx.connection
+            .prepare_cached("UPDATE runs SET recovered = 0 WHERE seq = ?")?
+            .execute([claimed.seq])?;
+        claimed.recovered = 0;
+    }
     if !claimed.durable {
         tx.connection
             .prepare_cached(
@@ -79,10 +87,8 @@ pub(super) fn append(tx: &mut Tx<'_>, append: Append) -> Result<Written, Error> 
 
 /// Writes a chunk's row.
 pub(super) fn insert_chunk(tx: &Tx<'_>, seq: i64, number: u32, chunk: &Chunk) -> Result<(), Error> {
-    tx.connection.prepare_cached("INSERT INTO chunks VALUES (?, ?, ?)")?.execute(params![
-        seq,
-        number,
-        postcard::to_stdvec(chunk)?
-    ])?;
+    tx.connection
+        .prepare_cached("INSERT INTO chunks (run, number, body, format) VALUES (?, ?, ?, ?)")?
+        .execute(params![seq, number, postcard::to_stdvec(chunk)?, FORMAT])?;
     Ok(())
 }

@@ -2,16 +2,21 @@
 
 use rusqlite::{OptionalExtension as _, params};
 use signalbox_core::broker::Rule;
+use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::{Failure, Key, Outcome};
-use signalbox_core::run::State;
+use signalbox_core::run::{NewRun, State, Trigger};
 use signalbox_core::value::{decode, encode};
 use signalbox_core::{RunId, Value, WorkspaceName};
 
-use super::columns::id_bytes;
+use super::columns::{self, id_bytes};
 use super::live::Queued;
+use super::settle;
 use super::tx::Tx;
-use crate::contract::{CallDecision, CallRecord, Error, InternalEffect, NewCall, StateChange};
+use super::waits::{self, For};
+use crate::contract::{
+    CallDecision, CallRecord, Error, InternalEffect, NewCall, NewFlow, StateChange,
+};
 
 /// Largest value of the state in canonical bytes: DESIGN §6.7, as a run's inputs.
 const MAX_STATE_VALUE: usize = 1 << 20;
@@ -35,6 +40,12 @@ pub(super) fn perform(
             })
         }
         InternalEffect::Call(call) => start_call(tx, caller, key, *call),
+        InternalEffect::Flow(flow) => start_flow(tx, caller, key, *flow),
+        InternalEffect::Wait { run } => wait(tx, caller, key, &run),
+        InternalEffect::Sleep { until } => {
+            waits::add(tx, caller, key, For::Moment(until))?;
+            Ok(Outcome::Pending)
+        }
         InternalEffect::Refused(record, failure) => {
             record_call(tx, caller, key, &record, None)?;
             Ok(Outcome::Failed(failure))
@@ -121,21 +132,99 @@ fn set_state(
 }
 
 fn start_call(tx: &mut Tx<'_>, caller: i64, key: &Key, call: NewCall) -> Result<Outcome, Error> {
-    let NewCall { run, queue_bound, mut record, wait } = call;
+    let NewCall { run, queue_bound, mut record, wait, until } = call;
     if tx.waiting_in(&run.workspace) >= queue_bound as usize {
         record.decision = CallDecision::Refused;
         record.rule = Rule::QueueFull;
         record_call(tx, caller, key, &record, None)?;
-        let message = format!("the queue of {} holds {queue_bound} runs already", run.workspace);
-        return Ok(Outcome::Failed(Failure::transient(Code::QueueFull, message)));
+        return Ok(full(&run.workspace, queue_bound));
     }
-    let seq = tx.insert_run(&run, State::Queued)?;
     record_call(tx, caller, key, &record, Some((&run.id, wait)))?;
-    let outcome =
-        if wait { Outcome::Pending } else { Outcome::Done(encode(&Value::from(run.id.as_str()))) };
+    start(tx, caller, run, wait.then_some((key, until)))
+}
+
+fn start_flow(tx: &mut Tx<'_>, caller: i64, key: &Key, flow: NewFlow) -> Result<Outcome, Error> {
+    let NewFlow { run, queue_bound, wait } = flow;
+    if tx.waiting_in(&run.workspace) >= queue_bound as usize {
+        return Ok(full(&run.workspace, queue_bound));
+    }
+    start(tx, caller, run, wait.then_some((key, None)))
+}
+
+fn full(workspace: &WorkspaceName, bound: u32) -> Outcome {
+    let message = format!("the queue of {workspace} holds {bound} runs already");
+    Outcome::Failed(Failure::transient(Code::QueueFull, message))
+}
+
+/// Queues a run that another one starts, and waits for if it gives a key.
+fn start(
+    tx: &mut Tx<'_>,
+    caller: i64,
+    run: NewRun,
+    wait: Option<(&Key, Option<Timestamp>)>,
+) -> Result<Outcome, Error> {
+    let seq = tx.insert_run(&run, State::Queued)?;
+    let outcome = match wait {
+        Some((key, until)) => {
+            waits::add(tx, caller, key, For::Run(seq, until))?;
+            Outcome::Pending
+        }
+        None => Outcome::Done(encode(&Value::from(run.id.as_str()))),
+    };
     let queued = Queued { seq, id: run.id.clone() };
-    tx.enqueue(run.workspace.clone(), queued, Some(Box::new(run)));
+    tx.enqueue(run.workspace.clone(), queued, Box::new(run));
     Ok(outcome)
+}
+
+/// Waits for a run that the caller started, or for whichever continues it.
+fn wait(tx: &mut Tx<'_>, caller: i64, key: &Key, run: &RunId) -> Result<Outcome, Error> {
+    let Some(callee) = started_by(tx, caller, run)? else {
+        let message = format!("run {run} was not started by this run with `flow::start`");
+        return Ok(Outcome::Failed(Failure::permanent(Code::NotFound, message)));
+    };
+    let last = last_of(tx, callee)?;
+    if let Some(answer) = settle::answer_of(tx, last)? {
+        return Ok(answer);
+    }
+    waits::add(tx, caller, key, For::Run(last, None))?;
+    Ok(Outcome::Pending)
+}
+
+fn started_by(tx: &Tx<'_>, caller: i64, run: &RunId) -> Result<Option<i64>, Error> {
+    let found: Option<(i64, String, [u8; 16])> = tx
+        .connection
+        .prepare_cached(
+            "SELECT seq, trigger, (SELECT id FROM runs WHERE seq = ?) FROM runs WHERE id = ?",
+        )?
+        .query_row(params![caller, id_bytes(run)?], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((seq, trigger, caller)) = found else { return Ok(None) };
+    let caller = columns::run_id(caller)?;
+    let is_own = match columns::from_json(&trigger)? {
+        Trigger::Flow { run, .. } => run == caller,
+        Trigger::Schedule { .. }
+        | Trigger::Call { .. }
+        | Trigger::Webhook { .. }
+        | Trigger::Api
+        | Trigger::Retry { .. }
+        | Trigger::Continue { .. } => false,
+    };
+    Ok(is_own.then_some(seq))
+}
+
+/// The last of a run's successors; the run itself when it has none.
+fn last_of(tx: &Tx<'_>, run: i64) -> Result<i64, Error> {
+    let mut statement = tx.connection.prepare_cached(
+        "SELECT next.seq FROM runs AS r JOIN runs AS next ON next.id = r.successor
+         WHERE r.seq = ?",
+    )?;
+    let mut last = run;
+    while let Some(next) = statement.query_row([last], |row| row.get(0)).optional()? {
+        last = next;
+    }
+    Ok(last)
 }
 
 /// Records a decision, with the run it started and whether the caller waits for that.

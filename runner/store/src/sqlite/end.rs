@@ -1,18 +1,20 @@
-//! How a claim ends: with the run's end, a wait, a release, or a call for a person.
+//! How a claim ends: with the run's end, a successor, a wait, a release, or a call for a person.
 
 use rusqlite::params;
-use signalbox_core::RunId;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::{Chunk, Key, Outcome};
-use signalbox_core::run::{Ending, Event, Reason, RunError, State, apply};
+use signalbox_core::run::{Ending, Event, NewRun, Reason, RunError, State, apply};
+use signalbox_core::value::encode;
+use signalbox_core::{RunId, Value};
 
 use super::append::{fence, insert_chunk, row_state};
-use super::columns::{state_number, to_json};
+use super::columns::{id_bytes, state_number, to_json};
 use super::live::{Claimed, Queued};
 use super::schedules;
 use super::settle;
 use super::tx::Tx;
+use super::waits::{self, For};
 use crate::contract::{Error, Written};
 
 /// [`crate::contract::Write::End`].
@@ -38,7 +40,7 @@ fn event(ending: &Ending) -> Event {
 }
 
 /// Ends a run.
-pub(super) fn end(tx: &mut Tx<'_>, end: End) -> Result<Written, Error> {
+pub(super) fn end(tx: &mut Tx<'_>, end: &End) -> Result<Written, Error> {
     let claimed = match fence(tx, &end.run, end.epoch)? {
         Ok(claimed) if claimed.next_chunk == end.number => claimed,
         Ok(_) => return Ok(Written::Fenced),
@@ -50,17 +52,18 @@ pub(super) fn end(tx: &mut Tx<'_>, end: End) -> Result<Written, Error> {
     if !end.chunk.is_empty() {
         insert_chunk(tx, claimed.seq, end.number, &end.chunk)?;
     }
-    write_ending(tx, claimed.seq, state, &end)?;
-    let workspace = tx.workspace(&claimed.workspace)?;
-    tx.count(workspace, Some(row_state(&claimed)), Some(state));
+    write_ending(tx, claimed.seq, state, end)?;
+    leave(tx, &end.run, &claimed, state)?;
+    if claimed.waited {
+        waits::forget(tx, claimed.seq)?;
+    }
     let answered = if claimed.called {
-        settle::settle(tx, &end.run, state, end.ended_at, end.answer)?
+        settle::settle(tx, &end.run, claimed.seq, state, end.ended_at, &end.answer)?
     } else {
-        None
+        Vec::new()
     };
-    tx.set_claim(end.run, None);
     schedules::ended(tx, claimed.seq)?;
-    Ok(answered.map_or(Written::Done(None), Written::Answered))
+    Ok(settle::written(answered))
 }
 
 fn write_ending(tx: &Tx<'_>, seq: i64, state: State, end: &End) -> Result<(), Error> {
@@ -92,50 +95,143 @@ fn write_ending(tx: &Tx<'_>, seq: i64, state: State, end: &End) -> Result<(), Er
 pub(super) struct Suspend {
     pub(super) run: RunId,
     pub(super) epoch: u64,
-    pub(super) waits_for: Key,
-    pub(super) until: Option<Timestamp>,
+    pub(super) waits_for: Vec<Key>,
     pub(super) active_us: i64,
 }
 
-/// Lets a run wait, unless what it waits for is there.
-pub(super) fn suspend(tx: &mut Tx<'_>, suspend: Suspend) -> Result<Written, Error> {
+/// Lets a run wait, unless something of what it waits for is there.
+pub(super) fn suspend(tx: &mut Tx<'_>, suspend: &Suspend) -> Result<Written, Error> {
     let claimed = match fence(tx, &suspend.run, suspend.epoch)? {
         Ok(claimed) => claimed,
         Err(answer) => return Ok(answer),
     };
-    if settle::is_answered(tx, claimed.seq, &suspend.waits_for)? {
-        requeue(tx, suspend.run, &claimed, 0, suspend.active_us)?;
-        return Ok(Written::Woken);
+    let mut answered = false;
+    for key in &suspend.waits_for {
+        answered |= settle::is_answered(tx, claimed.seq, key)?;
     }
-    let key = &suspend.waits_for;
+    let (reason, until) = match waits::reason(tx, claimed.seq)? {
+        Some(waits) if !answered => waits,
+        // Nothing would ever wake it.
+        Some(_) | None => {
+            requeue(tx, &suspend.run, &claimed, 0, suspend.active_us)?;
+            return Ok(Written::Woken);
+        }
+    };
+    pause(tx, &claimed, reason, suspend.active_us)?;
+    leave(tx, &suspend.run, &claimed, State::Suspended)?;
+    Ok(Written::Suspended { reason, until })
+}
+
+/// Marks a run as suspended. It came so far: starts that found it being evaluated count anew.
+fn pause(tx: &Tx<'_>, claimed: &Claimed, reason: Reason, active_us: i64) -> Result<(), Error> {
     tx.connection
         .prepare_cached(
-            "UPDATE runs SET state = 2, reason = ?, active_us = ?, waits_scope = ?,
-                             waits_attempt = ?, waits_ordinal = ?, waits_until = ?
+            "UPDATE runs SET state = 2, reason = ?, active_us = ?, recovered = 0 WHERE seq = ?",
+        )?
+        .execute(params![reason.as_str(), active_us, claimed.seq])?;
+    Ok(())
+}
+
+/// [`crate::contract::Write::Retry`].
+pub(super) struct Retry {
+    pub(super) run: RunId,
+    pub(super) epoch: u64,
+    pub(super) number: u32,
+    pub(super) started_at: Timestamp,
+    pub(super) chunk: Chunk,
+    pub(super) until: Timestamp,
+    pub(super) error: RunError,
+    pub(super) active_us: i64,
+}
+
+/// Lets a run that failed wait for its next attempt.
+pub(super) fn retry(tx: &mut Tx<'_>, retry: &Retry) -> Result<Written, Error> {
+    let claimed = match fence(tx, &retry.run, retry.epoch)? {
+        Ok(claimed) if claimed.next_chunk == retry.number => claimed,
+        Ok(_) => return Ok(Written::Fenced),
+        Err(answer) => return Ok(answer),
+    };
+    if !retry.chunk.is_empty() {
+        insert_chunk(tx, claimed.seq, retry.number, &retry.chunk)?;
+    }
+    let attempt = tx
+        .connection
+        .prepare_cached(
+            "UPDATE runs SET error = ?, started_at = coalesce(started_at, ?) WHERE seq = ?
+             RETURNING attempt",
+        )?
+        .query_row(params![to_json(&retry.error)?, retry.started_at.0, claimed.seq], |row| {
+            row.get(0)
+        })?;
+    waits::forget(tx, claimed.seq)?;
+    waits::add(tx, claimed.seq, &waits::retry_key(attempt), For::Retry(retry.until))?;
+    let reason = Reason::WaitingRetry;
+    pause(tx, &claimed, reason, retry.active_us)?;
+    leave(tx, &retry.run, &claimed, State::Suspended)?;
+    Ok(Written::Suspended { reason, until: Some(retry.until) })
+}
+
+/// [`crate::contract::Write::Continue`].
+pub(super) struct Continue {
+    pub(super) run: RunId,
+    pub(super) epoch: u64,
+    pub(super) number: u32,
+    pub(super) started_at: Timestamp,
+    pub(super) chunk: Chunk,
+    pub(super) ended_at: Timestamp,
+    pub(super) isolation: u8,
+    pub(super) successor: Box<NewRun>,
+}
+
+/// Ends a run and queues the one that takes over.
+pub(super) fn succeed_by(tx: &mut Tx<'_>, with: Continue) -> Result<Written, Error> {
+    let Continue { run, epoch, number, started_at, chunk, ended_at, isolation, successor } = with;
+    let claimed = match fence(tx, &run, epoch)? {
+        Ok(claimed) if claimed.next_chunk == number => claimed,
+        Ok(_) => return Ok(Written::Fenced),
+        Err(answer) => return Ok(answer),
+    };
+    if !chunk.is_empty() {
+        insert_chunk(tx, claimed.seq, number, &chunk)?;
+    }
+    let seq = tx.insert_run(&successor, State::Queued)?;
+    let id = id_bytes(&successor.id)?;
+    tx.connection
+        .prepare_cached(
+            "UPDATE runs SET state = 3, reason = NULL, error = NULL, result = ?, successor = ?,
+                             isolation = ?, started_at = coalesce(started_at, ?), ended_at = ?
              WHERE seq = ?",
         )?
         .execute(params![
-            Reason::WaitingCall.as_str(),
-            suspend.active_us,
-            key.scope,
-            key.attempt,
-            key.ordinal,
-            suspend.until.map(|until| until.0),
-            claimed.seq,
+            encode(&Value::from(successor.id.as_str())),
+            id,
+            isolation,
+            started_at.0,
+            ended_at.0,
+            claimed.seq
         ])?;
-    leave(tx, suspend.run, &claimed, State::Suspended)?;
+    leave(tx, &run, &claimed, State::Succeeded)?;
+    waits::forget(tx, claimed.seq)?;
+    waits::hand_on(tx, claimed.seq, seq)?;
+    // Whoever called the run called its successors: the record of the call ends with the last.
+    tx.connection
+        .prepare_cached("UPDATE calls SET run = ? WHERE run = ?")?
+        .execute(params![id, id_bytes(&run)?])?;
+    schedules::hand_on(tx, &successor, claimed.seq, seq)?;
+    let queued = Queued { seq, id: successor.id.clone() };
+    tx.enqueue(successor.workspace.clone(), queued, successor);
     Ok(Written::Done(None))
 }
 
 /// [`crate::contract::Write::Release`]: back to the queue, first in line.
 pub(super) fn release(
     tx: &mut Tx<'_>,
-    run: RunId,
+    run: &RunId,
     epoch: u64,
     lost_cells: u32,
     active_us: i64,
 ) -> Result<Written, Error> {
-    match fence(tx, &run, epoch)? {
+    match fence(tx, run, epoch)? {
         Ok(claimed) => {
             requeue(tx, run, &claimed, lost_cells, active_us)?;
             Ok(Written::Done(None))
@@ -146,7 +242,7 @@ pub(super) fn release(
 
 fn requeue(
     tx: &mut Tx<'_>,
-    run: RunId,
+    run: &RunId,
     claimed: &Claimed,
     lost_cells: u32,
     active_us: i64,
@@ -156,21 +252,21 @@ fn requeue(
             "UPDATE runs SET state = 0, lost_cells = lost_cells + ?, active_us = ? WHERE seq = ?",
         )?
         .execute(params![lost_cells, active_us, claimed.seq])?;
-    let queued = Queued { seq: claimed.seq, id: run.clone() };
     leave(tx, run, claimed, State::Queued)?;
-    tx.enqueue(claimed.workspace.clone(), queued, None);
+    let queued = Queued { seq: claimed.seq, id: run.clone() };
+    tx.enqueue_first(claimed.workspace.clone(), queued);
     Ok(())
 }
 
 /// [`crate::contract::Write::Park`].
 pub(super) fn park(
     tx: &mut Tx<'_>,
-    run: RunId,
+    run: &RunId,
     epoch: u64,
     message: String,
     reason: Reason,
 ) -> Result<Written, Error> {
-    let claimed = match fence(tx, &run, epoch)? {
+    let claimed = match fence(tx, run, epoch)? {
         Ok(claimed) => claimed,
         Err(answer) => return Ok(answer),
     };
@@ -182,10 +278,13 @@ pub(super) fn park(
     Ok(Written::Done(None))
 }
 
-/// Ends the claim of a run that goes on later.
-fn leave(tx: &mut Tx<'_>, run: RunId, claimed: &Claimed, to: State) -> Result<(), Error> {
+/// Ends a claim. A deadline that passed while somebody had the run is due at once.
+fn leave(tx: &mut Tx<'_>, run: &RunId, claimed: &Claimed, to: State) -> Result<(), Error> {
     let workspace = tx.workspace(&claimed.workspace)?;
     tx.count(workspace, Some(row_state(claimed)), Some(to));
-    tx.set_claim(run, None);
+    tx.set_claim(run.clone(), None);
+    if let Some(deadline) = claimed.deadline.filter(|_| !to.is_terminal()) {
+        tx.is_due(deadline);
+    }
     Ok(())
 }

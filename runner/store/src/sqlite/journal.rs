@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::{Chunk, Entry, Key, Outcome};
-use signalbox_core::run::{NewRun, State};
+use signalbox_core::run::NewRun;
 use signalbox_core::{DeploymentId, RunId};
 
-use super::columns::{self, id_bytes, run_id, state_number};
+use super::columns::{self, id_bytes, run_id};
+use super::format;
 use crate::contract::{Claim, Error};
 
 fn sequence(connection: &Connection, run: &RunId) -> Result<i64, Error> {
@@ -35,18 +36,18 @@ pub(super) fn chunks_of(
     after: u32,
 ) -> Result<Vec<(u32, Chunk)>, Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT number, body FROM chunks WHERE run = ? AND number > ? ORDER BY number",
+        "SELECT number, body, format FROM chunks WHERE run = ? AND number > ? ORDER BY number",
     )?;
     let mut rows = statement.query(params![seq, after])?;
     let mut chunks = Vec::new();
     while let Some(row) = rows.next()? {
         let body = row.get_ref(1)?.as_blob().unwrap_or_default();
-        chunks.push((row.get(0)?, postcard::from_bytes(body)?));
+        chunks.push((row.get(0)?, format::read(row.get(2)?, body)?));
     }
     Ok(chunks)
 }
 
-/// The entries of a run, the answers of its calls in their places.
+/// The entries of a run, the answers of its waits in their places.
 pub(super) fn entries(connection: &Connection, run: &RunId) -> Result<Vec<Entry>, Error> {
     let seq = sequence(connection, run)?;
     let mut answers = answers(connection, seq)?;
@@ -63,14 +64,15 @@ pub(super) fn entries(connection: &Connection, run: &RunId) -> Result<Vec<Entry>
 }
 
 fn answers(connection: &Connection, seq: i64) -> Result<HashMap<Key, Outcome>, Error> {
-    let mut statement = connection
-        .prepare_cached("SELECT scope, attempt, ordinal, outcome FROM answers WHERE run = ?")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT scope, attempt, ordinal, outcome, format FROM answers WHERE run = ?",
+    )?;
     let mut rows = statement.query([seq])?;
     let mut answers = HashMap::new();
     while let Some(row) = rows.next()? {
         let body = row.get_ref(3)?.as_blob().unwrap_or_default();
         if let Some(key) = columns::key(row, 0)? {
-            answers.insert(key, postcard::from_bytes(body)?);
+            answers.insert(key, format::read(row.get(4)?, body)?);
         }
     }
     Ok(answers)
@@ -81,7 +83,7 @@ pub(super) fn claim(connection: &Connection, seq: i64, epoch: u64) -> Result<Cla
     let mut statement = connection.prepare_cached(
         "SELECT r.id, w.name, f.name, r.deployment, r.trigger, r.inputs, r.chain, r.queued_at,
                 r.attempt, r.lost_cells, r.active_us, r.started_at,
-                (SELECT max(number) FROM chunks WHERE run = r.seq)
+                (SELECT max(number) FROM chunks WHERE run = r.seq), r.deadline, r.recovered
          FROM runs AS r JOIN workspaces AS w ON w.id = r.workspace
                         JOIN flows AS f ON f.id = r.flow
          WHERE r.seq = ?",
@@ -100,6 +102,7 @@ pub(super) fn claim(connection: &Connection, seq: i64, epoch: u64) -> Result<Cla
         inputs: row.get(5)?,
         chain: chain.as_deref().map(columns::from_json).transpose()?.unwrap_or_default(),
         queued_at: Timestamp(row.get(7)?),
+        deadline: row.get::<_, Option<i64>>(13)?.map(Timestamp),
     };
     Ok(Claim {
         run,
@@ -107,24 +110,8 @@ pub(super) fn claim(connection: &Connection, seq: i64, epoch: u64) -> Result<Cla
         attempt: row.get(8)?,
         next_chunk: row.get::<_, Option<u32>>(12)?.unwrap_or(0).saturating_add(1),
         lost_cells: row.get(9)?,
+        recovered: row.get(14)?,
         active_us: row.get(10)?,
         started_at: row.get::<_, Option<i64>>(11)?.map(Timestamp),
     })
-}
-
-/// Suspended runs with what they wait for and the end of the wait.
-pub(super) fn deadlines(connection: &Connection) -> Result<Vec<(RunId, Key, Timestamp)>, Error> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT id, waits_until, waits_scope, waits_attempt, waits_ordinal FROM runs
-         WHERE state <> 3 AND state = {} AND waits_until IS NOT NULL ORDER BY waits_until",
-        state_number(State::Suspended)
-    ))?;
-    let mut rows = statement.query([])?;
-    let mut deadlines = Vec::new();
-    while let Some(row) = rows.next()? {
-        if let Some(key) = columns::key(row, 2)? {
-            deadlines.push((run_id(row.get(0)?)?, key, Timestamp(row.get(1)?)));
-        }
-    }
-    Ok(deadlines)
 }

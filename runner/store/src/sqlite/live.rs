@@ -31,8 +31,14 @@ pub(super) struct Claimed {
     pub(super) next_chunk: u32,
     /// Whether its row says `running` already.
     pub(super) durable: bool,
-    /// Whether a call started it: its end may be waited for.
+    /// Whether another run may wait for its end.
     pub(super) called: bool,
+    /// Whether it may wait for something itself.
+    pub(super) waited: bool,
+    /// [`Claim::recovered`], as its row has it.
+    pub(super) recovered: u32,
+    /// When it must have ended.
+    pub(super) deadline: Option<Timestamp>,
     pub(super) since: Timestamp,
 }
 
@@ -41,8 +47,10 @@ pub(super) struct Claimed {
 pub(super) struct Enqueue {
     pub(super) workspace: WorkspaceName,
     pub(super) run: Queued,
-    /// The run itself when it is new; it goes to the end. One that waited before goes first.
+    /// The run itself when it is new and has no record yet.
     pub(super) fresh: Option<Box<NewRun>>,
+    /// Whether it goes before all others: it waited before.
+    pub(super) first: bool,
 }
 
 /// A run that was taken out of its queue while a transaction ends it.
@@ -124,7 +132,8 @@ impl Live {
         self.epoch += 1;
         let epoch = self.epoch;
         let fresh = self.take_fresh(run.seq);
-        let called = fresh.as_ref().is_some_and(|run| is_call(run));
+        let called = fresh.as_ref().is_some_and(|run| is_called(run));
+        let deadline = fresh.as_ref().and_then(|run| run.deadline);
         let claimed = Claimed {
             seq: run.seq,
             workspace: workspace.clone(),
@@ -132,6 +141,9 @@ impl Live {
             next_chunk: 1,
             durable: false,
             called,
+            waited: false,
+            recovered: 0,
+            deadline,
             since: now,
         };
         self.claims.insert(run.id.clone(), claimed);
@@ -141,6 +153,7 @@ impl Live {
             attempt: 1,
             next_chunk: 1,
             lost_cells: 0,
+            recovered: 0,
             active_us: 0,
             started_at: None,
         });
@@ -151,7 +164,10 @@ impl Live {
     pub(super) fn complete(&mut self, claim: &Claim) {
         if let Some(claimed) = self.claims.get_mut(&claim.run.id) {
             claimed.next_chunk = claim.next_chunk;
-            claimed.called = is_call(&claim.run);
+            claimed.called = is_called(&claim.run);
+            claimed.waited = true;
+            claimed.recovered = claim.recovered;
+            claimed.deadline = claim.run.deadline;
         }
     }
 
@@ -161,7 +177,7 @@ impl Live {
         if claimed.epoch == epoch {
             let workspace = claimed.workspace.clone();
             self.claims.remove(&run.id);
-            self.enqueue(Enqueue { workspace, run, fresh: None });
+            self.enqueue(Enqueue { workspace, run, fresh: None, first: true });
         }
     }
 
@@ -175,12 +191,12 @@ impl Live {
 
     /// Puts a run into its workspace's queue.
     pub(super) fn enqueue(&mut self, enqueue: Enqueue) {
-        let Enqueue { workspace, run, fresh } = enqueue;
-        let place = if fresh.is_some() {
-            run.seq
-        } else {
+        let Enqueue { workspace, run, fresh, first } = enqueue;
+        let place = if first {
             self.front -= 1;
             self.front
+        } else {
+            run.seq
         };
         if let Some(new) = fresh {
             let size = weight(&new);
@@ -227,8 +243,16 @@ impl Live {
     }
 }
 
-fn is_call(run: &NewRun) -> bool {
-    matches!(run.trigger, Trigger::Call { .. })
+/// Whether another run may wait for its end: the one that started it, or that waited for the run
+/// that it continues.
+fn is_called(run: &NewRun) -> bool {
+    match run.trigger {
+        Trigger::Call { .. } | Trigger::Flow { .. } | Trigger::Continue { .. } => true,
+        Trigger::Schedule { .. }
+        | Trigger::Webhook { .. }
+        | Trigger::Api
+        | Trigger::Retry { .. } => false,
+    }
 }
 
 fn weight(run: &NewRun) -> usize {
@@ -267,7 +291,7 @@ mod tests {
         live.load(workspace.clone(), queued(1));
         for seq in [7, 8] {
             let workspace = workspace.clone();
-            live.enqueue(Enqueue { workspace, run: queued(seq), fresh: None });
+            live.enqueue(Enqueue { workspace, run: queued(seq), fresh: None, first: true });
         }
         let taken = live.claim(&[Want { workspace, runs: 9 }], Timestamp(0));
         let order: Vec<_> = taken.iter().map(|taken| taken.run.seq).collect();

@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 
 use rusqlite::{Connection, TransactionBehavior, params};
+use signalbox_core::clock::Timestamp;
 use signalbox_core::run::State;
 
 use super::columns::{self, run_id, state_number};
 use super::live::{Enqueue, Live, Queued};
+use super::waits;
 use crate::contract::Error;
 
 /// What is known when the store is open.
@@ -14,10 +16,12 @@ pub(super) struct Loaded {
     pub(super) live: Live,
     pub(super) deployments: HashSet<i64>,
     pub(super) next_seq: i64,
+    /// When the next wait or deadline ends; those that ended meanwhile are due at once.
+    pub(super) due: Option<Timestamp>,
 }
 
 /// Counts this opening, so that no epoch of an earlier one is ever given out again, and queues
-/// every run that waited or that nobody evaluates any more.
+/// every run that waited or that nobody evaluates any more; of the latter it is counted.
 pub(super) fn load(connection: &mut Connection) -> Result<Loaded, Error> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let boot: u32 = tx.query_row(
@@ -38,7 +42,8 @@ pub(super) fn load(connection: &mut Connection) -> Result<Loaded, Error> {
     })?;
     let mut orphans = Vec::new();
     each(&tx, State::Running, |workspace, run| {
-        orphans.push(Enqueue { workspace: columns::text(workspace)?, run, fresh: None });
+        let workspace = columns::text(workspace)?;
+        orphans.push(Enqueue { workspace, run, fresh: None, first: true });
         Ok(())
     })?;
     // The last one first: each goes before those that are in the queue.
@@ -48,8 +53,9 @@ pub(super) fn load(connection: &mut Connection) -> Result<Loaded, Error> {
         .prepare("SELECT id FROM deployments")?
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
+    let due = waits::next(&tx, Timestamp(i64::MIN))?;
     tx.commit()?;
-    Ok(Loaded { live, deployments, next_seq })
+    Ok(Loaded { live, deployments, next_seq, due })
 }
 
 fn each(
@@ -80,7 +86,10 @@ fn requeue_orphans(connection: &Connection) -> Result<(), Error> {
     )?;
     connection.execute("DELETE FROM counts WHERE state = ?", [running])?;
     connection.execute(
-        &format!("UPDATE runs SET state = {queued} WHERE state <> 3 AND state = {running}"),
+        &format!(
+            "UPDATE runs SET state = {queued}, recovered = recovered + 1
+             WHERE state <> 3 AND state = {running}"
+        ),
         [],
     )?;
     Ok(())

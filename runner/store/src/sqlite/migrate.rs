@@ -11,11 +11,26 @@ use crate::contract::Error;
 
 /// Every migration in order; the first leads from nothing to version 1. Released ones never
 /// change.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// Newest version that is known here.
 pub(super) fn known() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+/// Makes what the first version made.
+#[cfg(test)]
+pub(super) fn to_first(connection: &Connection) -> rusqlite::Result<()> {
+    let script = include_str!("schema_1.sql");
+    connection.execute_batch(
+        "CREATE TABLE migrations (
+            version INTEGER PRIMARY KEY, checksum BLOB NOT NULL, applied_at INTEGER NOT NULL)",
+    )?;
+    connection.execute_batch(script)?;
+    let checksum = Digest::of(script.as_bytes());
+    connection.execute("INSERT INTO migrations VALUES (1, ?, 0)", [checksum.0])?;
+    Ok(())
 }
 
 /// Brings the data to the newest version.

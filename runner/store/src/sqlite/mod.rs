@@ -16,6 +16,7 @@ mod deployment_views;
 mod effects;
 mod end;
 mod error;
+mod format;
 mod journal;
 mod live;
 mod load;
@@ -33,6 +34,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod tx;
+mod waits;
 mod writer;
 
 pub use backup::backup;

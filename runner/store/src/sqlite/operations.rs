@@ -4,23 +4,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use signalbox_core::clock::Timestamp;
-use signalbox_core::journal::{Chunk, Entry, Key};
+use signalbox_core::journal::{Chunk, Entry};
 use signalbox_core::{DeploymentId, Digest, RunId, Value, WorkspaceName};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::append::Append;
-use super::end::{End, Suspend};
+use super::end::{Continue, End, Retry, Suspend};
 use super::prune::Progress;
 use super::tx::Tx;
 use super::writer::Message;
 use super::{
     SqliteStore, accept, append, backup, belongings, call_views, claim, deploy, deployment_views,
-    end, journal, prune, run_views, schedules, settle,
+    end, journal, prune, run_views, schedules, settle, waits,
 };
 use crate::contract::{
-    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Error, LiveWorkspace,
-    NewDeployment, Page, Pausable, Pruned, Reply, Retention, RunFilter, RunSummary, RunView,
-    ScheduleState, Store, Waiting, Want, Write, Written,
+    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Error, Expired,
+    LiveWorkspace, NewDeployment, Page, Pausable, Pruned, Reply, Retention, RunFilter, RunSummary,
+    RunView, ScheduleState, Store, Waiting, Want, Write, Written,
 };
 
 fn write_one(tx: &mut Tx<'_>, write: Write) -> Result<Written, Error> {
@@ -28,9 +28,28 @@ fn write_one(tx: &mut Tx<'_>, write: Write) -> Result<Written, Error> {
         Write::Append { run, epoch, number, started_at, chunk, internal } => {
             append::append(tx, Append { run, epoch, number, started_at, chunk, internal })
         }
-        Write::Suspend { run, epoch, waits_for, until, active_us } => {
-            end::suspend(tx, Suspend { run, epoch, waits_for, until, active_us })
+        Write::Suspend { run, epoch, waits_for, active_us } => {
+            end::suspend(tx, &Suspend { run, epoch, waits_for, active_us })
         }
+        Write::Retry { run, epoch, number, started_at, chunk, until, error, active_us } => {
+            end::retry(
+                tx,
+                &Retry { run, epoch, number, started_at, chunk, until, error, active_us },
+            )
+        }
+        Write::Continue {
+            run,
+            epoch,
+            number,
+            started_at,
+            chunk,
+            ended_at,
+            isolation,
+            successor,
+        } => end::succeed_by(
+            tx,
+            Continue { run, epoch, number, started_at, chunk, ended_at, isolation, successor },
+        ),
         Write::End {
             run,
             epoch,
@@ -43,14 +62,14 @@ fn write_one(tx: &mut Tx<'_>, write: Write) -> Result<Written, Error> {
             answer,
         } => end::end(
             tx,
-            End { run, epoch, number, started_at, chunk, ending, ended_at, isolation, answer },
+            &End { run, epoch, number, started_at, chunk, ending, ended_at, isolation, answer },
         ),
         Write::Release { run, epoch, cell_lost, active_us } => {
-            end::release(tx, run, epoch, u32::from(cell_lost), active_us)
+            end::release(tx, &run, epoch, u32::from(cell_lost), active_us)
         }
-        Write::Park { run, epoch, message, reason } => end::park(tx, run, epoch, message, reason),
-        Write::Cancel { run, at, answer } => settle::cancel(tx, &run, at, answer),
-        Write::Answer { run, key, outcome, at } => settle::answer(tx, run, key, outcome, at),
+        Write::Park { run, epoch, message, reason } => end::park(tx, &run, epoch, message, reason),
+        Write::Cancel { run, at, answer } => settle::cancel(tx, &run, at, &answer),
+        Write::Fail { run, at, reason, error } => settle::fail(tx, &run, at, reason, error),
     }
 }
 
@@ -93,8 +112,21 @@ impl Store for SqliteStore {
         Box::pin(self.shared.readers.read(move |db| journal::chunks(db, &run, after)))
     }
 
-    fn deadlines(&self) -> Reply<'_, Vec<(RunId, Key, Timestamp)>> {
-        Box::pin(self.shared.readers.read(journal::deadlines))
+    fn due(&self) -> watch::Receiver<Option<Timestamp>> {
+        self.shared.due.subscribe()
+    }
+
+    fn expire(&self, now: Timestamp) -> Reply<'_, Expired> {
+        Box::pin(self.write(move |tx| waits::expire(tx, now)))
+    }
+
+    fn accept_with(&self, accept: Accept, record: Chunk) -> Reply<'_, Accepted> {
+        Box::pin(self.write(move |tx| accept::accept_with(tx, accept, &record)))
+    }
+
+    fn dismiss<'a>(&'a self, run: &'a RunId, at: Timestamp) -> Reply<'a, bool> {
+        let run = run.clone();
+        Box::pin(self.write(move |tx| accept::dismiss(tx, &run, at)))
     }
 
     fn deploy(&self, batch: Vec<NewDeployment>, blobs: Vec<Blob>) -> Reply<'_, Vec<DeploymentId>> {

@@ -105,6 +105,7 @@ fn forget(tx: &mut Tx<'_>, old: Vec<Old>) -> Result<u64, Error> {
         for sql in [
             "DELETE FROM chunks WHERE run = ?",
             "DELETE FROM answers WHERE run = ?",
+            "DELETE FROM waits WHERE run = ?",
             "DELETE FROM calls WHERE caller = ?",
             "DELETE FROM runs WHERE seq = ?",
         ] {

@@ -12,7 +12,8 @@ use signalbox_core::{DeploymentId, RunId};
 use super::columns::{self, id_bytes, run_id, state_number};
 use super::journal;
 use super::names::find_workspace;
-use crate::contract::{Counts, Error, Page, RunFilter, RunSummary, RunView};
+use super::waits;
+use crate::contract::{Counts, Error, Page, RunFilter, RunSummary, RunView, Wait, WaitKind};
 
 /// Most items of one part of a list.
 pub(super) const MOST: usize = 1_000;
@@ -23,7 +24,8 @@ pub(super) type Overlay = HashMap<i64, Timestamp>;
 
 const SUMMARY: &str =
     "r.seq, r.id, w.name, f.name, r.deployment, d.revision, d.tree, r.trigger, r.state, r.reason,
-     r.attempt, r.error, r.isolation, r.queued_at, r.started_at, r.ended_at";
+     r.attempt, r.error, r.isolation, r.queued_at, r.started_at, r.ended_at,
+     CASE r.state WHEN 2 THEN (SELECT min(until) FROM waits WHERE run = r.seq) END";
 /// `CROSS`: runs come first whatever the planner thinks, so that their order needs no sorting.
 const FROM: &str = "FROM runs AS r
      CROSS JOIN workspaces AS w ON w.id = r.workspace
@@ -50,6 +52,7 @@ fn summary(row: &Row<'_>, overlay: &Overlay) -> Result<RunSummary, Error> {
         trigger: columns::from_json(row.get_ref(7)?.as_str().unwrap_or_default())?,
         state,
         reason: reason.as_deref().map(columns::text).transpose()?,
+        until: row.get::<_, Option<i64>>(16)?.map(Timestamp),
         attempt: row.get(10)?,
         error: error.as_deref().map(columns::from_json).transpose()?,
         isolation: row.get(12)?,
@@ -65,19 +68,31 @@ pub(super) fn run(
     id: &RunId,
     overlay: &Overlay,
 ) -> Result<RunView, Error> {
-    let sql = format!("SELECT {SUMMARY}, r.inputs, r.result, r.chain {FROM} WHERE r.id = ?");
+    let sql = format!(
+        "SELECT {SUMMARY}, r.inputs, r.result, r.chain, r.successor, r.deadline, r.dealt_at
+         {FROM} WHERE r.id = ?"
+    );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([id_bytes(id)?])?;
     let Some(row) = rows.next()? else { return Err(Error::NotFound(format!("run {id}"))) };
     let seq: i64 = row.get(0)?;
-    let chain: Option<String> = row.get(18)?;
+    let chain: Option<String> = row.get(19)?;
+    let waits = waits::of_run(connection, seq)?;
+    let run = |wait: &Wait| match &wait.kind {
+        WaitKind::Run(run) => Some(run.clone()),
+        WaitKind::Moment | WaitKind::Retry => None,
+    };
     Ok(RunView {
         summary: summary(row, overlay)?,
-        inputs: row.get(16)?,
-        result: row.get(17)?,
+        inputs: row.get(17)?,
+        result: row.get(18)?,
         chain: chain.as_deref().map(columns::from_json).transpose()?.unwrap_or_default(),
         steps: steps(connection, seq)?,
-        waits_for: waits_for(connection, seq)?,
+        waits_for: waits.iter().filter_map(run).collect(),
+        waits,
+        successor: row.get::<_, Option<[u8; 16]>>(20)?.map(run_id).transpose()?,
+        deadline: row.get::<_, Option<i64>>(21)?.map(Timestamp),
+        dealt_at: row.get::<_, Option<i64>>(22)?.map(Timestamp),
     })
 }
 
@@ -92,19 +107,6 @@ fn steps(connection: &Connection, seq: i64) -> Result<Vec<StepRecord>, Error> {
     let mut steps: Vec<_> = last.into_values().collect();
     steps.sort_by_key(|(place, _)| *place);
     Ok(steps.into_iter().map(|(_, record)| record).collect())
-}
-
-fn waits_for(connection: &Connection, seq: i64) -> Result<Vec<RunId>, Error> {
-    let mut statement = connection.prepare_cached(
-        "SELECT run FROM calls AS c
-         WHERE caller = ? AND waits AND state IS NULL AND NOT EXISTS (
-             SELECT 1 FROM answers AS a
-             WHERE a.run = c.caller AND a.scope = c.scope AND a.attempt = c.attempt
-               AND a.ordinal = c.ordinal)
-         ORDER BY id",
-    )?;
-    let rows = statement.query_map([seq], |row| row.get(0))?;
-    rows.map(|id| run_id(id?)).collect()
 }
 
 /// A part of the list of runs.
@@ -154,6 +156,9 @@ pub(super) fn list_query(
     }
     if let Some(state) = filter.state {
         in_state(&mut sql, state, overlay);
+    }
+    if filter.dead {
+        sql.push_str(" AND r.state = 4 AND r.dealt_at IS NULL");
     }
     sql.push_str(" ORDER BY r.seq DESC LIMIT ?");
     values.push(columns::signed(filter.limit.clamp(1, MOST) + 1).into());

@@ -113,6 +113,15 @@ pub(super) fn hold(tx: &mut Tx<'_>, slot: &Slot, run: &NewRun) -> Result<(), Err
     Ok(())
 }
 
+/// Later slots look at the run that continues another one.
+pub(super) fn hand_on(tx: &mut Tx<'_>, to: &NewRun, from: i64, seq: i64) -> Result<(), Error> {
+    let (_, flow) = tx.flow(&to.workspace, &to.flow)?;
+    tx.connection
+        .prepare_cached("UPDATE schedules SET run = ? WHERE flow = ? AND run = ?")?
+        .execute([seq, flow, from])?;
+    Ok(())
+}
+
 /// After the end of a run: the next one that waited for it goes into the queue.
 pub(super) fn ended(tx: &mut Tx<'_>, seq: i64) -> Result<(), Error> {
     // Nearly always nothing is held, and nothing is to be paid for it.
@@ -143,7 +152,7 @@ pub(super) fn ended(tx: &mut Tx<'_>, seq: i64) -> Result<(), Error> {
         .execute(params![next, flow, schedule])?;
     tx.connection.prepare_cached("UPDATE runs SET reason = NULL WHERE seq = ?")?.execute([next])?;
     let workspace = super::names::workspace_name(tx.connection, workspace)?;
-    tx.enqueue(workspace, Queued { seq: next, id: run_id(id)? }, None);
+    tx.enqueue_first(workspace, Queued { seq: next, id: run_id(id)? });
     Ok(())
 }
 

@@ -1,43 +1,63 @@
-//! What nobody's claim is needed for: answers to waiting calls, and the end of unclaimed runs.
+//! What nobody's claim is needed for: answers to waits, and the end of unclaimed runs.
 
-use rusqlite::{OptionalExtension as _, params};
-use signalbox_core::RunId;
+use rusqlite::{OptionalExtension as _, Row, ToSql, params};
 use signalbox_core::clock::Timestamp;
-use signalbox_core::journal::{Key, Outcome};
-use signalbox_core::run::{Event, Reason, State, apply};
+use signalbox_core::journal::{FORMAT, Key, Outcome};
+use signalbox_core::run::{Ending, Event, Reason, RunError, State, apply};
+use signalbox_core::{FlowName, RunId, WorkspaceName};
 
-use super::columns::{self, id_bytes, run_id, state_number};
+use super::columns::{self, id_bytes, run_id, state_number, to_json};
 use super::live::Queued;
-use super::names;
 use super::schedules;
 use super::tx::Tx;
+use super::waits;
 use crate::contract::{Answer, Error, Written};
 
 /// What is needed to know of a run before it changes without a claim.
+#[derive(Debug)]
 pub(super) struct Found {
     pub(super) seq: i64,
-    pub(super) workspace: i64,
+    pub(super) run: RunId,
+    pub(super) workspace: WorkspaceName,
+    pub(super) flow: FlowName,
     pub(super) state: State,
-    waits_for: Option<Key>,
+    /// Its workspace's number.
+    pub(super) place: i64,
+    /// Whether the answer of a wait wakes it.
+    waits: bool,
 }
+
+const FOUND: &str = "SELECT r.seq, r.id, w.name, f.name, r.state, r.workspace, r.reason
+     FROM runs AS r CROSS JOIN workspaces AS w ON w.id = r.workspace
+                    CROSS JOIN flows AS f ON f.id = r.flow";
 
 /// Looks a run up by its id.
 pub(super) fn find(tx: &Tx<'_>, run: &RunId) -> Result<Option<Found>, Error> {
-    let found: Option<(i64, i64, i64, Option<Key>)> = tx
-        .connection
-        .prepare_cached(
-            "SELECT seq, workspace, state, waits_scope, waits_attempt, waits_ordinal
-             FROM runs WHERE id = ?",
-        )?
-        .query_row([id_bytes(run)?], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, columns::key(row, 3)?))
-        })
-        .optional()?;
-    found
-        .map(|(seq, workspace, state, waits_for)| {
-            Ok(Found { seq, workspace, state: columns::state(state)?, waits_for })
-        })
-        .transpose()
+    find_by(tx, &format!("{FOUND} WHERE r.id = ?"), &id_bytes(run)?)
+}
+
+/// Looks a run up by its sequence.
+pub(super) fn find_seq(tx: &Tx<'_>, seq: i64) -> Result<Option<Found>, Error> {
+    find_by(tx, &format!("{FOUND} WHERE r.seq = ?"), &seq)
+}
+
+fn find_by(tx: &Tx<'_>, sql: &str, by: &dyn ToSql) -> Result<Option<Found>, Error> {
+    let mut statement = tx.connection.prepare_cached(sql)?;
+    let mut rows = statement.query([by])?;
+    rows.next()?.map(found).transpose()
+}
+
+fn found(row: &Row<'_>) -> Result<Found, Error> {
+    let state = columns::state(row.get(4)?)?;
+    Ok(Found {
+        seq: row.get(0)?,
+        run: run_id(row.get(1)?)?,
+        workspace: columns::text(row.get_ref(2)?.as_str().unwrap_or_default())?,
+        flow: columns::text(row.get_ref(3)?.as_str().unwrap_or_default())?,
+        state,
+        place: row.get(5)?,
+        waits: waits::is_waiting(state, row.get_ref(6)?.as_str_or_null().unwrap_or_default()),
+    })
 }
 
 /// [`crate::contract::Write::Cancel`].
@@ -45,67 +65,79 @@ pub(super) fn cancel(
     tx: &mut Tx<'_>,
     run: &RunId,
     at: Timestamp,
-    answer: Outcome,
+    answer: &Outcome,
+) -> Result<Written, Error> {
+    end_unclaimed(tx, run, at, (Event::Cancel, Reason::CancelRequested, None), answer)
+}
+
+/// [`crate::contract::Write::Fail`].
+pub(super) fn fail(
+    tx: &mut Tx<'_>,
+    run: &RunId,
+    at: Timestamp,
+    reason: Reason,
+    error: RunError,
+) -> Result<Written, Error> {
+    let text = to_json(&error)?;
+    let answer = Ending::Failed(reason, error).answer();
+    end_unclaimed(tx, run, at, (Event::Fail, reason, Some(text)), &answer)
+}
+
+fn end_unclaimed(
+    tx: &mut Tx<'_>,
+    run: &RunId,
+    at: Timestamp,
+    (event, reason, error): (Event, Reason, Option<String>),
+    answer: &Outcome,
 ) -> Result<Written, Error> {
     let Some(found) = find(tx, run)? else { return Ok(Written::Rejected) };
-    let Ok(state) = apply(found.state, Event::Cancel) else { return Ok(Written::Rejected) };
-    let workspace = names::workspace_name(tx.connection, found.workspace)?;
-    if !tx.withhold(&workspace, run, found.seq) {
+    if found.state.is_terminal() {
+        return Ok(Written::Rejected);
+    }
+    if !tx.withhold(&found.workspace, run, found.seq) {
         return Ok(Written::Claimed);
     }
+    let Ok(state) = apply(found.state, event) else { return Ok(Written::Rejected) };
     tx.connection
-        .prepare_cached("UPDATE runs SET state = ?, reason = ?, ended_at = ? WHERE seq = ?")?
-        .execute(params![state_number(state), Reason::CancelRequested.as_str(), at.0, found.seq])?;
-    tx.count(found.workspace, Some(found.state), Some(state));
-    let answered = settle(tx, run, state, at, answer)?;
+        .prepare_cached(
+            "UPDATE runs SET state = ?, reason = ?, error = coalesce(?, error), ended_at = ?
+             WHERE seq = ?",
+        )?
+        .execute(params![state_number(state), reason.as_str(), error, at.0, found.seq])?;
+    tx.count(found.place, Some(found.state), Some(state));
+    waits::forget(tx, found.seq)?;
+    let answered = settle(tx, run, found.seq, state, at, answer)?;
     schedules::ended(tx, found.seq)?;
-    Ok(answered.map_or(Written::Done(None), Written::Answered))
+    Ok(written(answered))
 }
 
-/// [`crate::contract::Write::Answer`].
-pub(super) fn answer(
-    tx: &mut Tx<'_>,
-    run: RunId,
-    key: Key,
-    outcome: Outcome,
-    at: Timestamp,
-) -> Result<Written, Error> {
-    match find(tx, &run)? {
-        Some(found) if !found.state.is_terminal() => {
-            let answered = give(tx, &found, run, key, outcome, at)?;
-            Ok(answered.map_or(Written::Done(None), Written::Answered))
-        }
-        _ => Ok(Written::Rejected),
-    }
+/// What a write that may have answered waits came to.
+pub(super) fn written(answered: Vec<Answer>) -> Written {
+    if answered.is_empty() { Written::Done(None) } else { Written::Answered(answered) }
 }
 
-/// Records the end of a called run, and answers and wakes its caller if that waits for it.
+/// Records the end of a called run, and answers and wakes everybody who waits for it.
 pub(super) fn settle(
     tx: &mut Tx<'_>,
     run: &RunId,
+    seq: i64,
     state: State,
     at: Timestamp,
-    outcome: Outcome,
-) -> Result<Option<Answer>, Error> {
-    let call: Option<([u8; 16], bool, Option<Key>)> = tx
-        .connection
-        .prepare_cached(
-            "UPDATE calls SET state = ?, ended_at = ? WHERE run = ?
-             RETURNING caller_run, waits, scope, attempt, ordinal",
-        )?
-        .query_row(params![state_number(state), at.0, id_bytes(run)?], |row| {
-            Ok((row.get(0)?, row.get(1)?, columns::key(row, 2)?))
-        })
-        .optional()?;
-    let Some((caller, true, Some(key))) = call else { return Ok(None) };
-    let caller = run_id(caller)?;
-    match find(tx, &caller)? {
-        Some(found) if !found.state.is_terminal() => give(tx, &found, caller, key, outcome, at),
-        _ => Ok(None),
+    outcome: &Outcome,
+) -> Result<Vec<Answer>, Error> {
+    tx.connection
+        .prepare_cached("UPDATE calls SET state = ?, ended_at = ? WHERE run = ?")?
+        .execute(params![state_number(state), at.0, id_bytes(run)?])?;
+    let mut answers = Vec::new();
+    for (caller, key) in waits::take_callers(tx, seq)? {
+        if let Some(found) = find_seq(tx, caller)? {
+            answers.extend(give(tx, &found, key, outcome.clone(), at)?);
+        }
     }
+    Ok(answers)
 }
 
-/// Whether a call has its answer.
+/// Whether a wait has its answer.
 pub(super) fn is_answered(tx: &Tx<'_>, seq: i64, key: &Key) -> Result<bool, Error> {
     Ok(tx
         .connection
@@ -115,51 +147,83 @@ pub(super) fn is_answered(tx: &Tx<'_>, seq: i64, key: &Key) -> Result<bool, Erro
         .exists(params![seq, key.scope, key.attempt, key.ordinal])?)
 }
 
-/// Gives a run the answer of its call, unless it has one, and wakes it if that is what it waits
-/// for.
-fn give(
+/// Gives a run the answer of a wait, unless it has one, and wakes it if all it does is wait.
+pub(super) fn give(
     tx: &mut Tx<'_>,
-    caller: &Found,
-    run: RunId,
+    waiter: &Found,
     key: Key,
     outcome: Outcome,
     at: Timestamp,
 ) -> Result<Option<Answer>, Error> {
+    waits::remove(tx, waiter.seq, &key)?;
+    if waiter.state.is_terminal() {
+        return Ok(None);
+    }
     let added = tx
         .connection
-        .prepare_cached("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)")?
+        .prepare_cached(
+            "INSERT OR IGNORE INTO answers (run, scope, attempt, ordinal, outcome, at, format)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )?
         .execute(params![
-            caller.seq,
+            waiter.seq,
             key.scope,
             key.attempt,
             key.ordinal,
             postcard::to_stdvec(&outcome)?,
-            at.0
+            at.0,
+            FORMAT
         ])?;
     if added == 0 {
         return Ok(None);
     }
-    let waits = caller.waits_for.as_ref() == Some(&key);
-    let woken = match apply(caller.state, Event::Wake) {
-        Ok(state) if waits => {
-            wake(tx, caller, &run, state)?;
+    let woken = match apply(waiter.state, Event::Wake) {
+        Ok(state) if waiter.waits => {
+            wake(tx, waiter, state)?;
             true
         }
         Ok(_) | Err(_) => false,
     };
-    Ok(Some(Answer { run, key, outcome, woken }))
+    Ok(Some(Answer {
+        run: waiter.run.clone(),
+        workspace: waiter.workspace.clone(),
+        flow: waiter.flow.clone(),
+        key,
+        outcome,
+        woken,
+    }))
 }
 
-fn wake(tx: &mut Tx<'_>, caller: &Found, run: &RunId, state: State) -> Result<(), Error> {
+/// Puts a suspended run back into its queue, first in line.
+pub(super) fn wake(tx: &mut Tx<'_>, waiter: &Found, state: State) -> Result<(), Error> {
     tx.connection
-        .prepare_cached(
-            "UPDATE runs SET state = ?, reason = NULL, waits_scope = NULL, waits_attempt = NULL,
-                             waits_ordinal = NULL, waits_until = NULL
-             WHERE seq = ?",
-        )?
-        .execute(params![state_number(state), caller.seq])?;
-    tx.count(caller.workspace, Some(caller.state), Some(state));
-    let workspace = names::workspace_name(tx.connection, caller.workspace)?;
-    tx.enqueue(workspace, Queued { seq: caller.seq, id: run.clone() }, None);
+        .prepare_cached("UPDATE runs SET state = ?, reason = NULL WHERE seq = ?")?
+        .execute(params![state_number(state), waiter.seq])?;
+    tx.count(waiter.place, Some(waiter.state), Some(state));
+    let queued = Queued { seq: waiter.seq, id: waiter.run.clone() };
+    tx.enqueue_first(waiter.workspace.clone(), queued);
     Ok(())
+}
+
+/// The state of a run, and what whoever waits for it gets when it has ended.
+pub(super) fn answer_of(tx: &Tx<'_>, seq: i64) -> Result<Option<Outcome>, Error> {
+    type Columns = (i64, Option<String>, Option<String>, Option<Vec<u8>>);
+    let found: Option<Columns> = tx
+        .connection
+        .prepare_cached("SELECT state, reason, error, result FROM runs WHERE seq = ?")?
+        .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .optional()?;
+    let Some((state, reason, error, result)) = found else { return Ok(None) };
+    let reason = reason.as_deref().map(columns::text).transpose()?;
+    let ending = match columns::state(state)? {
+        State::Queued | State::Running | State::Suspended => return Ok(None),
+        State::Succeeded => Ending::Succeeded(result.unwrap_or_default()),
+        State::Failed => {
+            let error = error.as_deref().map(columns::from_json).transpose()?;
+            let unknown = || RunError::plain(signalbox_core::codes::Code::Internal, "it failed");
+            Ending::Failed(reason.unwrap_or(Reason::ScriptError), error.unwrap_or_else(unknown))
+        }
+        State::Cancelled | State::Skipped => Ending::Cancelled,
+    };
+    Ok(Some(ending.answer()))
 }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use signalbox_core::clock::Clock;
-use tokio::sync::Notify;
+use signalbox_core::clock::{Clock, Timestamp};
+use tokio::sync::{Notify, watch};
 
 use super::live::Live;
 use super::readers::Readers;
@@ -16,6 +16,8 @@ pub(super) struct Shared {
     pub(super) live: Mutex<Live>,
     pub(super) deployments: Mutex<HashSet<i64>>,
     pub(super) ready: Arc<Notify>,
+    /// See [`crate::contract::Store::due`].
+    pub(super) due: watch::Sender<Option<Timestamp>>,
     pub(super) readers: Arc<Readers>,
     pub(super) clock: Arc<dyn Clock>,
     /// Whether any run may be held back behind another of its schedule.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use signalbox_core::clock::Clock;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::names::Names;
 use super::open::{self, Held};
@@ -51,6 +51,7 @@ impl SqliteStore {
             live: Mutex::new(loaded.live),
             deployments: Mutex::new(loaded.deployments),
             ready: Arc::new(Notify::new()),
+            due: watch::Sender::new(loaded.due),
             readers: Arc::new(Readers::new(database.clone())),
             clock: options.clock,
             holds: AtomicBool::new(schedules::any_held(&connection)?),

@@ -8,7 +8,7 @@ use signalbox_core::journal::{Chunk, Outcome};
 use signalbox_core::run::State;
 use tempfile::TempDir;
 
-use super::{Options, SqliteStore, run_views, settle};
+use super::{Options, SqliteStore, migrate, run_views, settle};
 use crate::conformance::{Kit, Place, append, cancel, conformance_suite, end, run_in};
 use crate::contract::{Accepted, Error, RunFilter, Store, Want, Written};
 
@@ -69,8 +69,58 @@ fn a_newer_version_is_refused_and_left_alone() {
     db.execute("INSERT INTO migrations VALUES (7, x'00', 0)", []).unwrap();
     drop(db);
     let before = std::fs::read(&path).unwrap();
-    assert!(matches!(open(&folder.data()), Err(Error::Newer { found: 7, known: 2 })));
+    assert!(
+        matches!(open(&folder.data()), Err(Error::Newer { found: 7, known }) if known == migrate::known())
+    );
     assert!(std::fs::read(&path).unwrap() == before);
+}
+
+/// What the first version left behind: a caller that is suspended for one call and has made
+/// another, whose callee was being evaluated, and an answer that was given already.
+const FIRST: &str = "
+    INSERT INTO workspaces (id, name) VALUES (1, 'one');
+    INSERT INTO flows VALUES (1, 1, 'f');
+    INSERT INTO deployments SELECT 1, 1, 'main', printf('%.40c', 'a'), 't', zeroblob(32), zeroblob(32),
+        'deployed', 'a', 'poll', 1.0, 1, 1, 0, '{\"added\":[],\"changed\":[],\"removed\":[]}', '[]', NULL;
+    INSERT INTO runs (seq, id, workspace, flow, deployment, state, reason, queued_at, waits_scope,
+                      waits_attempt, waits_ordinal, waits_until, trigger, inputs)
+    VALUES (1, x'01900000000070008000000000000001', 1, 1, 1, 2, 'waiting_call', 1, '', 1, 0, 99000,
+            '{\"kind\":\"api\"}', x'00'),
+           (2, x'01900000000070008000000000000002', 1, 1, 1, 0, NULL, 1, NULL, NULL, NULL, NULL,
+            '{\"kind\":\"api\"}', x'00'),
+           (3, x'01900000000070008000000000000003', 1, 1, 1, 1, NULL, 1, NULL, NULL, NULL, NULL,
+            '{\"kind\":\"api\"}', x'00');
+    INSERT INTO calls (at, allowed, rule, caller_workspace, caller_flow, caller, caller_run, target,
+                       inputs, run, waits, scope, attempt, ordinal)
+    VALUES (1, 1, 'domain_uses_export', 1, 1, 1, x'01900000000070008000000000000001', 'a', zeroblob(32),
+            x'01900000000070008000000000000002', 1, '', 1, 0),
+           (1, 1, 'domain_uses_export', 1, 1, 1, x'01900000000070008000000000000001', 'a', zeroblob(32),
+            x'01900000000070008000000000000003', 1, '', 1, 1);
+    INSERT INTO answers VALUES (1, '', 1, 1, x'010100', 5);
+    INSERT INTO counts VALUES (1, 0, 1), (1, 1, 1), (1, 2, 1);";
+
+#[tokio::test]
+async fn what_the_first_version_left_waiting_goes_on() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.data()).unwrap();
+    let db = rusqlite::Connection::open(folder.data().join("signalbox.db")).unwrap();
+    migrate::to_first(&db).unwrap();
+    db.execute_batch(FIRST).unwrap();
+    drop(db);
+    let store = open(&folder.data()).unwrap();
+    let id = |last| format!("01900000-0000-7000-8000-00000000000{last}").parse().unwrap();
+    let caller = store.run(&id(1)).await.unwrap();
+    assert_eq!(caller.summary.state, State::Suspended);
+    assert_eq!(caller.waits_for, [id(2)], "the other call was answered");
+    assert_eq!(*store.due().borrow(), Some(Timestamp(99_000)));
+    let expired = store.expire(Timestamp(99_000)).await.unwrap();
+    assert_eq!(expired.answers.len(), 1);
+    assert!(expired.answers[0].woken);
+    let one = Want { workspace: "one".parse().unwrap(), runs: 9 };
+    let claims = store.claim(vec![one]).await.unwrap();
+    let recovered: Vec<_> =
+        claims.iter().map(|claim| (claim.run.id.clone(), claim.recovered)).collect();
+    assert_eq!(recovered, [(id(1), 0), (id(3), 1), (id(2), 0)]);
 }
 
 #[test]
@@ -377,7 +427,7 @@ async fn a_cancel_that_is_taken_back_leaves_the_run_in_its_place() {
     let id = runs[0].id.clone();
     let failed: Result<(), _> = store
         .write(move |tx| {
-            settle::cancel(tx, &id, Timestamp(1), Outcome::Pending)?;
+            settle::cancel(tx, &id, Timestamp(1), &Outcome::Pending)?;
             Err(Error::Full)
         })
         .await;

@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rusqlite::{Connection, params};
+use signalbox_core::clock::Timestamp;
 use signalbox_core::run::{NewRun, State};
 use signalbox_core::{FlowName, RunId, WorkspaceName};
+use tokio::sync::watch;
 
 use super::columns::{id_bytes, state_number, to_json};
 use super::live::{Claimed, Enqueue, Queued, Withheld};
@@ -28,6 +30,34 @@ pub(super) struct Changes {
     counts: HashMap<(i64, State), i64>,
     /// Deployments that were made (`true`) or forgotten.
     deployments: Vec<(i64, bool)>,
+    due: Due,
+}
+
+/// What becomes of [`Shared::due`].
+#[derive(Debug, Clone, Copy, Default)]
+struct Due {
+    /// Whether the database was asked: what was known before does not count.
+    anew: bool,
+    /// The soonest of what came since.
+    soonest: Option<Timestamp>,
+}
+
+impl Due {
+    fn then(self, later: Self) -> Self {
+        if later.anew {
+            return later;
+        }
+        Self { soonest: self.soonest.into_iter().chain(later.soonest).min(), ..self }
+    }
+
+    fn publish(self, due: &watch::Sender<Option<Timestamp>>) {
+        due.send_if_modified(|due| {
+            let before = *due;
+            let known = before.filter(|_| !self.anew);
+            *due = known.into_iter().chain(self.soonest).min();
+            *due != before
+        });
+    }
 }
 
 impl Changes {
@@ -41,6 +71,7 @@ impl Changes {
             ended: HashSet::new(),
             counts: HashMap::new(),
             deployments: Vec::new(),
+            due: Due::default(),
         }
     }
 
@@ -54,6 +85,7 @@ impl Changes {
             *self.waiting.entry(workspace).or_default() += runs;
         }
         self.deployments.append(&mut later.deployments);
+        self.due = self.due.then(later.due);
         for (pair, change) in later.counts.drain() {
             *self.counts.entry(pair).or_default() += change;
         }
@@ -91,6 +123,7 @@ impl Changes {
         for (deployment, made) in self.deployments.drain(..) {
             shared.know_deployment(deployment, made);
         }
+        self.due.publish(&shared.due);
         if woken {
             shared.ready.notify_one();
         }
@@ -150,15 +183,34 @@ impl Tx<'_> {
             + self.changes.waiting_in(workspace)
     }
 
-    /// Puts a run into its queue: a new one at the end, any other first.
-    pub(super) fn enqueue(
-        &mut self,
-        workspace: WorkspaceName,
-        run: Queued,
-        fresh: Option<Box<NewRun>>,
-    ) {
-        *self.changes.waiting.entry(workspace.clone()).or_default() += 1;
-        self.changes.enqueued.push(Enqueue { workspace, run, fresh });
+    /// Puts a new run at the end of its queue.
+    pub(super) fn enqueue(&mut self, workspace: WorkspaceName, run: Queued, fresh: Box<NewRun>) {
+        self.enqueue_any(Enqueue { workspace, run, fresh: Some(fresh), first: false });
+    }
+
+    /// Puts a new run that has a record already at the end of its queue.
+    pub(super) fn enqueue_recorded(&mut self, workspace: WorkspaceName, run: Queued) {
+        self.enqueue_any(Enqueue { workspace, run, fresh: None, first: false });
+    }
+
+    /// Puts a run that waited before into its queue, before all others.
+    pub(super) fn enqueue_first(&mut self, workspace: WorkspaceName, run: Queued) {
+        self.enqueue_any(Enqueue { workspace, run, fresh: None, first: true });
+    }
+
+    fn enqueue_any(&mut self, enqueue: Enqueue) {
+        *self.changes.waiting.entry(enqueue.workspace.clone()).or_default() += 1;
+        self.changes.enqueued.push(enqueue);
+    }
+
+    /// Something is due at a moment.
+    pub(super) fn is_due(&mut self, at: Timestamp) {
+        self.changes.due = self.changes.due.then(Due { anew: false, soonest: Some(at) });
+    }
+
+    /// Says what is due next, as the database has it.
+    pub(super) fn set_due(&mut self, next: Option<Timestamp>) {
+        self.changes.due = Due { anew: true, soonest: next };
     }
 
     /// Takes a run that is about to end without a claim out of its queue. Answers `false`, and
@@ -218,8 +270,8 @@ impl Tx<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO runs (seq, id, workspace, flow, deployment, state, queued_at,
-                                   trigger, chain, inputs)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                   trigger, chain, inputs, deadline)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute(params![
                 seq,
@@ -232,8 +284,12 @@ impl Tx<'_> {
                 to_json(&run.trigger)?,
                 chain,
                 run.inputs,
+                run.deadline.map(|deadline| deadline.0),
             ])?;
         *self.next_seq += 1;
+        if let Some(deadline) = run.deadline {
+            self.is_due(deadline);
+        }
         self.count(workspace, None, Some(state));
         Ok(seq)
     }

@@ -97,9 +97,16 @@ async fn start(args: &Args, client: &Client, inputs: Value) -> Result<Value, Fai
 async fn wait_for(client: &Client, mut run: Value, limit: Duration) -> Result<Value, Failure> {
     let begun = Instant::now();
     let id = text(&run, "/id").to_owned();
-    let path = format!("/runs/{id}");
+    let mut path = format!("/runs/{id}");
     let mut pause = Duration::from_millis(20);
-    while !is_terminal(&run) {
+    loop {
+        if is_terminal(&run) {
+            // A run that another one continues ends with that one.
+            match text(&run, "/successor") {
+                "" => return Ok(run),
+                successor => path = format!("/runs/{successor}"),
+            }
+        }
         if begun.elapsed() >= limit {
             let failure = Failure::new(Exit::Failed, format!("run {id} has not ended in time"));
             return Err(failure.help(format!("it goes on: `signalbox show {id}`")));
@@ -108,7 +115,6 @@ async fn wait_for(client: &Client, mut run: Value, limit: Duration) -> Result<Va
         pause = (pause * 2).min(Duration::from_secs(1));
         run = client.send(Request::get(&path)).await?;
     }
-    Ok(run)
 }
 
 fn is_terminal(run: &Value) -> bool {

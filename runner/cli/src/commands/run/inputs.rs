@@ -12,7 +12,7 @@ const MAX_INPUTS: u64 = 1 << 20;
 
 /// Reads `name=value`; the value is JSON when it reads as JSON, else text. JSON that a flow cannot
 /// take, such as an integer that does not fit, is refused and never rounded.
-pub(super) fn parse_pair(text: &str) -> Result<(String, Value), String> {
+pub(in crate::commands) fn parse_pair(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text
         .split_once('=')
         .filter(|(name, _)| !name.is_empty())
@@ -25,7 +25,10 @@ pub(super) fn parse_pair(text: &str) -> Result<(String, Value), String> {
 }
 
 /// All inputs: the object of `--inputs`, with every `--input` put into it.
-pub(super) fn gather(whole: Option<&str>, pairs: &[(String, Value)]) -> Result<Value, Failure> {
+pub(in crate::commands) fn gather(
+    whole: Option<&str>,
+    pairs: &[(String, Value)],
+) -> Result<Value, Failure> {
     let mut inputs = match whole {
         Some(whole) => parse_object(&read(whole)?)?,
         None => Map::new(),

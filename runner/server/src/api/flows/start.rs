@@ -59,7 +59,7 @@ pub(crate) struct Started {
         ("Idempotency-Key" = Option<String>, Header, description = "As in the body"),
     ),
     responses(
-        (status = 200, description = "It ended within `wait`: the whole run", body = RunJson),
+        (status = 200, description = "It ended within `wait`: the whole run, or the last one that continues it", body = RunJson),
         (status = 202, description = "It was accepted", body = Started),
         (status = 404, description = "There is no such flow", body = ProblemBody, content_type = PROBLEM_JSON),
         (status = 409, description = "The key was used with other inputs, or nothing of the \
@@ -88,11 +88,14 @@ pub(crate) async fn start_run(
     }
     let started = app.engine.start(StartRequest { flow, inputs, idempotency_key }).await?;
     match query.wait {
-        Some(Wait(wait)) if ended(&app, &started.run, wait).await? => {
-            let run = app.engine.run(&started.run).await?;
-            Ok(Json(RunJson::try_from(&run)?).into_response())
-        }
-        _ => Ok(accepted(&started.run)),
+        Some(Wait(wait)) => match ended(&app, &started.run, wait).await? {
+            Some(last) => {
+                let run = app.engine.run(&last).await?;
+                Ok(Json(RunJson::try_from(&run)?).into_response())
+            }
+            None => Ok(accepted(&started.run)),
+        },
+        None => Ok(accepted(&started.run)),
     }
 }
 
@@ -107,11 +110,16 @@ pub(crate) fn accepted(run: &RunId) -> Response {
     response
 }
 
-/// Whether a run ends in time; a server that stops waits no longer.
-async fn ended(app: &App, run: &RunId, wait: std::time::Duration) -> Result<bool, Problem> {
+/// The run that ended last in time: the one that was started, or the last that continues it. A
+/// server that stops waits no longer.
+async fn ended(
+    app: &App,
+    run: &RunId,
+    wait: std::time::Duration,
+) -> Result<Option<RunId>, Problem> {
     tokio::select! {
         ended = app.engine.wait(run, wait) => Ok(ended?),
-        () = app.closing() => Ok(false),
+        () = app.closing() => Ok(None),
     }
 }
 

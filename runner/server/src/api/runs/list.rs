@@ -26,6 +26,10 @@ pub(crate) struct RunQuery {
     /// In one state.
     #[param(value_type = Option<String>)]
     state: Option<RunState>,
+    /// Only the dead letters: failed runs that nobody has dealt with.
+    #[serde(default)]
+    #[param(value_type = Option<bool>)]
+    dead: bool,
     /// Accepted at or after (RFC 3339).
     #[param(value_type = Option<String>)]
     since: Option<Since>,
@@ -54,6 +58,7 @@ pub(crate) async fn list_runs(
         workspace: query.workspace,
         flow: query.flow,
         state: query.state,
+        dead: query.dead,
         since: query.since.map(|since| since.0),
         limit: Limit::or(query.limit, 50),
         cursor: query.cursor.map(|cursor| cursor.0),

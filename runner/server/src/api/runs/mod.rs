@@ -1,6 +1,7 @@
 //! Runs.
 
 pub(crate) mod cancel;
+pub(crate) mod dismiss;
 pub(crate) mod get;
 pub(crate) mod journal;
 pub(crate) mod list;

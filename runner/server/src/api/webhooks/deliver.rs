@@ -76,11 +76,16 @@ pub(crate) async fn deliver(
     let mode = arrival.webhook().mode;
     let run = accept(arrival, query, request).await?;
     match mode {
-        Mode::Sync { timeout } if ended(&app, &run, timeout).await? => result(&app, &run).await,
-        Mode::Sync { .. } | Mode::Async => {
-            Ok((StatusCode::ACCEPTED, Json(Delivered { id: run.to_string() })).into_response())
-        }
+        Mode::Sync { timeout } => match ended(&app, &run, timeout).await? {
+            Some(last) => result(&app, &last).await,
+            None => Ok(accepted(&run)),
+        },
+        Mode::Async => Ok(accepted(&run)),
     }
+}
+
+fn accepted(run: &RunId) -> Response {
+    (StatusCode::ACCEPTED, Json(Delivered { id: run.to_string() })).into_response()
 }
 
 async fn accept(
@@ -103,11 +108,12 @@ async fn accept(
     Ok(opened.accept(delivery).await.map_err(unproven)?.run)
 }
 
-/// Whether a run ends in time; a server that stops waits no longer.
-async fn ended(app: &App, run: &RunId, wait: Duration) -> Result<bool, Problem> {
+/// The run that ended last in time: the one that was started, or the last that continues it. A
+/// server that stops waits no longer.
+async fn ended(app: &App, run: &RunId, wait: Duration) -> Result<Option<RunId>, Problem> {
     tokio::select! {
         ended = app.engine.wait(run, wait) => Ok(ended?),
-        () = app.closing() => Ok(false),
+        () = app.closing() => Ok(None),
     }
 }
 
