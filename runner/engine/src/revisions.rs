@@ -43,6 +43,8 @@ impl Pinned {
             accepts: BTreeSet::new(),
             uses: BTreeSet::new(),
             flows: BTreeMap::new(),
+            calendars: BTreeMap::new(),
+            webhooks: BTreeMap::new(),
             sources: BTreeMap::new(),
         };
         Self { deployment, spec: Arc::new(spec), sources: tokio::sync::OnceCell::new() }

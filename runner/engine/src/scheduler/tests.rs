@@ -28,6 +28,8 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         inputs: Schema::default(),
         schedules,
         timeout: None,
+        deadline: None,
+        retry: None,
         plan: Plan::default(),
         calls: Vec::new(),
     };
@@ -50,6 +52,7 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         flows: [("f".parse().unwrap(), flow)].into(),
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),
+        webhooks: BTreeMap::new(),
     }
 }
 
