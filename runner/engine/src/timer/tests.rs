@@ -50,6 +50,7 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         flows: [("f".parse().unwrap(), flow)].into(),
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),
+        webhooks: BTreeMap::new(),
     }
 }
 
