@@ -33,6 +33,7 @@ mod runs;
 mod scheduler;
 mod secrets;
 mod shared;
+mod timer;
 mod webhooks;
 
 pub use deployer::validate;

@@ -22,8 +22,8 @@ use crate::options::{Error, Options};
 use crate::process::Spawner;
 use crate::rates::Rates;
 use crate::revisions::Revisions;
-use crate::scheduler::Timer;
 use crate::secrets::Secrets;
+use crate::timer::Timer;
 
 /// An isolation level that is not known yet.
 const UNKNOWN: u8 = u8::MAX;

@@ -22,7 +22,7 @@ const PATTERNS: usize = 1_000;
 const WATCHED: Duration = Duration::from_secs(30);
 
 pub(crate) async fn measure(report: &mut Report, binary: &Path) -> Result<()> {
-    let repo = repository();
+    let repo = repository()?;
     let data = tempfile::tempdir()?;
     // The first look makes everything live; what is measured is the start after it.
     crate::fixture::engine(&repo.path(), data.path(), binary).await?.stop().await?;
@@ -65,6 +65,7 @@ async fn lateness(handle: &Handle) -> Result<f64> {
             }
             Trigger::Schedule { .. }
             | Trigger::Call { .. }
+            | Trigger::Webhook { .. }
             | Trigger::Api
             | Trigger::Retry { .. } => None,
         })
@@ -73,23 +74,19 @@ async fn lateness(handle: &Handle) -> Result<f64> {
     Ok(percentile(&mut late, 99.0))
 }
 
-fn repository() -> Repo {
+fn repository() -> Result<Repo> {
     let repo = Repo::new();
     let mut root = "version: 1\nworkspaces:\n".to_owned();
     let mut number = 0;
     for workspace in 0..WORKSPACES {
         let kind = if workspace == 0 { "platform" } else { "domain" };
-        // Writing to a text cannot fail.
-        let _ = writeln!(root, "  w{workspace}: {{ kind: {kind}, path: w{workspace} }}");
+        writeln!(root, "  w{workspace}: {{ kind: {kind}, path: w{workspace} }}")?;
         for flow in 0..FLOWS {
             let mut file = "schedules:\n".to_owned();
             for schedule in 0..SCHEDULES {
                 let at = number * 7_919 % PATTERNS * 3_600 / PATTERNS;
                 let (minute, second) = (at / 60, at % 60);
-                let _ = writeln!(
-                    file,
-                    "  - {{ name: s{schedule}, cron: \"{second} {minute} * * * *\" }}"
-                );
+                writeln!(file, "  - {{ name: s{schedule}, cron: \"{second} {minute} * * * *\" }}")?;
                 number += 1;
             }
             file.push_str("run: '1'\n");
@@ -98,5 +95,5 @@ fn repository() -> Repo {
     }
     repo.write("signalbox.yaml", root);
     repo.commit("many schedules");
-    repo
+    Ok(repo)
 }

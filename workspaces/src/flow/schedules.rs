@@ -108,20 +108,13 @@ impl<'a> Reader<'a> {
         {
             let given = entries.iter().find(|entry| entry.key == fault.input);
             let message = format!("input `{}` {}", fault.input, fault.message);
-            match given {
-                Some(entry) => self.faults.error(Code::InvalidValue, entry.mark, message),
-                None => {
-                    let help = format!(
-                        "give it in `inputs` of the schedule, or a default in those of the flow: `{}`",
-                        fault.input
-                    );
-                    self.faults.error_with_help(
-                        Code::MissingField,
-                        fields.entry("inputs").map_or(fields.mark, |entry| entry.mark),
-                        message,
-                        Some(help),
-                    );
-                }
+            if let Some(entry) = given {
+                self.faults.error(Code::InvalidValue, entry.mark, message);
+            } else {
+                let help =
+                    format!("give `{}` in the schedule, or a default in the flow", fault.input);
+                let at = fields.entry("inputs").map_or(fields.mark, |entry| entry.mark);
+                self.faults.error_with_help(Code::MissingField, at, message, Some(help));
             }
         }
         inputs
@@ -206,17 +199,14 @@ impl<'a> Reader<'a> {
         let node = fields.get("calendar")?;
         let name = fields::text(node, "calendar", self.faults)?;
         let calendars = self.context.calendars;
-        match calendars.get(name) {
+        if let Some(calendar) = calendars.get(name) {
             // One that cannot be read is reported where it stands.
-            Some(calendar) => calendar.as_ref().map(|calendar| (name, calendar)),
-            None => {
-                let message =
-                    format!("the workspace has no `calendars/{}.yaml`", fields::shown(name));
-                let help = near(name, calendars.keys().map(String::as_str));
-                self.faults.error_with_help(Code::UnknownReference, node.mark, message, help);
-                None
-            }
+            return calendar.as_ref().map(|calendar| (name, calendar));
         }
+        let message = format!("the workspace has no `calendars/{}.yaml`", fields::shown(name));
+        let help = near(name, calendars.keys().map(String::as_str));
+        self.faults.error_with_help(Code::UnknownReference, node.mark, message, help);
+        None
     }
 
     fn fires(&mut self, fields: &Fields<'_>, timezone: &str) -> Option<Fires> {

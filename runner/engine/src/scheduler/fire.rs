@@ -7,11 +7,11 @@ use signalbox_core::clock::Timestamp;
 use signalbox_core::run::Trigger;
 use signalbox_store::contract::{Accept, Slot};
 
-use super::AGAIN;
-use super::timer::{Entry, Turn};
+use super::service::AGAIN;
 use crate::live::Live;
 use crate::options::Error;
 use crate::shared::Shared;
+use crate::timer::{Entry, Turn};
 
 /// Fires everything that is due.
 ///

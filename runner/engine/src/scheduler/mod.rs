@@ -1,75 +1,17 @@
 //! Fires schedules: each slot once, on time.
 //!
-//! The [`Timer`] knows what is due and nothing else; this loop gives what is due to the store and
-//! tells the timer what became of it. `last_slot` moves in the transaction that accepts the run, so
-//! that a slot fires once whatever dies, and a clock that is set back fires nothing again. Which
-//! slots are owed is [`signalbox_core::schedule::owed`].
+//! The [`crate::timer::Timer`] knows what is due and nothing else; the loop gives what is due to
+//! the store and tells the timer what became of it. `last_slot` moves in the transaction that
+//! accepts the run, so that a slot fires once whatever dies, and a clock that is set back fires
+//! nothing again. Which slots are owed is [`signalbox_core::schedule::owed`].
 
 mod fire;
 mod pauses;
-#[cfg(test)]
-mod tests;
-mod timer;
+mod service;
 mod views;
-
-use std::sync::Arc;
-use std::time::Duration;
-
-use signalbox_store::contract::ScheduleKey;
-
-use crate::alarm::Alarm;
-use crate::options::Error;
-use crate::shared::Shared;
 
 pub use pauses::Which;
 pub(crate) use pauses::{pause, resume};
-pub(crate) use timer::Timer;
+pub(crate) use service::run;
 pub use views::{NextSlot, ScheduleView};
 pub(crate) use views::{list, next_slots};
-
-/// After a failure of the store, so long before the next try.
-const AGAIN: Duration = Duration::from_secs(1);
-
-/// Runs until the engine stops.
-pub(crate) async fn run(shared: Arc<Shared>) {
-    let mut alarm = match Alarm::new(Arc::clone(&shared.clock)) {
-        Ok(alarm) => alarm,
-        Err(error) => return tracing::error!(%error, "cannot watch the time: no schedule fires"),
-    };
-    loop {
-        if let Err(error) = turn(&shared).await {
-            tracing::error!(%error, "cannot fire schedules; trying again");
-            tokio::select! {
-                () = tokio::time::sleep(AGAIN) => continue,
-                () = shared.stopping() => return,
-            }
-        }
-        let next = shared.timer().next();
-        tokio::select! {
-            () = alarm.until(next) => {}
-            () = shared.swapped.notified() => {}
-            () = shared.stopping() => return,
-        }
-    }
-}
-
-/// Takes on what is live, and fires what is due.
-async fn turn(shared: &Arc<Shared>) -> Result<(), Error> {
-    loop {
-        let live = shared.live.load_full();
-        let seen = {
-            let timer = shared.timer();
-            if timer.is_of(&live) {
-                break;
-            }
-            timer.pauses
-        };
-        let states = shared.store.schedules().await?;
-        let mut timer = shared.timer();
-        // What was paused meanwhile may not be in what was read.
-        if timer.pauses == seen {
-            timer.adopt(live, states, shared.clock.now());
-        }
-    }
-    fire::due(shared).await
-}

@@ -6,6 +6,7 @@ use signalbox_core::WorkspaceName;
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::did_you_mean;
 use signalbox_core::ids::FlowRef;
+use signalbox_core::schedule::Schedule;
 use signalbox_store::contract::{Pausable, ScheduleKey};
 
 use crate::deployer::swap;
@@ -79,7 +80,7 @@ fn find(live: &Live, flow: &FlowRef, schedule: Option<&str>) -> Result<ScheduleK
         let message = format!("`{}` has no flow `{}`{hint}", flow.workspace, flow.flow);
         return Err(Error::refused(Code::UnknownFlow, message));
     };
-    let ids: Vec<_> = found.schedules.iter().map(|schedule| schedule.id()).collect();
+    let ids: Vec<_> = found.schedules.iter().map(Schedule::id).collect();
     let key = |id: &String| ScheduleKey {
         workspace: flow.workspace.clone(),
         flow: flow.flow.clone(),

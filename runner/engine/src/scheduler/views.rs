@@ -6,9 +6,9 @@ use signalbox_core::clock::Timestamp;
 use signalbox_core::ids::FlowRef;
 use signalbox_core::schedule::Schedule;
 
-use super::timer::{Entry, Timer};
 use crate::options::Error;
 use crate::shared::Shared;
+use crate::timer::{Entry, Timer};
 
 /// A schedule of a live flow.
 #[derive(Debug, Clone, PartialEq)]

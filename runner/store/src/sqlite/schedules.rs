@@ -200,27 +200,20 @@ pub(super) fn baselines(
 /// # Errors
 /// [`Error::NotFound`] when there is no such thing.
 pub(super) fn pause(tx: &mut Tx<'_>, what: &Pausable, at: Timestamp) -> Result<bool, Error> {
-    let (before, changed) = match what {
+    let changed = match what {
         Pausable::Workspace(name) => {
             let workspace = find_workspace(tx.connection, name)?.ok_or_else(|| missing(what))?;
-            let before = paused(tx, "SELECT paused_at FROM workspaces WHERE id = ?", [workspace])?;
             let sql = "UPDATE workspaces SET paused_at = ? WHERE id = ? AND paused_at IS NULL";
-            (before, tx.connection.execute(sql, params![at.0, workspace])?)
+            tx.connection.execute(sql, params![at.0, workspace])?
         }
         Pausable::Schedule(key) => {
-            let flow = flow_of(tx, key)?.ok_or_else(|| missing(what))?;
-            let schedule = params![flow, key.schedule];
-            let before = paused(
-                tx,
-                "SELECT paused_at FROM schedules WHERE flow = ? AND schedule = ?",
-                schedule,
-            )?;
+            let flow = known_flow(tx, key)?.ok_or_else(|| missing(what))?;
             let sql = "UPDATE schedules SET paused_at = ?
                        WHERE flow = ? AND schedule = ? AND paused_at IS NULL";
-            (before, tx.connection.execute(sql, params![at.0, flow, key.schedule])?)
+            tx.connection.execute(sql, params![at.0, flow, key.schedule])?
         }
     };
-    if before.is_none() { Err(missing(what)) } else { Ok(changed > 0) }
+    Ok(changed > 0)
 }
 
 /// Goes on. Slots of the pause are not owed. Answers whether it was paused.
@@ -241,11 +234,7 @@ pub(super) fn resume(tx: &mut Tx<'_>, what: &Pausable, at: Timestamp) -> Result<
             Ok(changed)
         }
         Pausable::Schedule(key) => {
-            let flow = flow_of(tx, key)?.ok_or_else(|| missing(what))?;
-            let sql = "SELECT paused_at FROM schedules WHERE flow = ? AND schedule = ?";
-            if paused(tx, sql, params![flow, key.schedule])?.is_none() {
-                return Err(missing(what));
-            }
+            let flow = known_flow(tx, key)?.ok_or_else(|| missing(what))?;
             let sql = "UPDATE schedules SET paused_at = NULL, last_slot = max(last_slot, ?)
                        WHERE flow = ? AND schedule = ? AND paused_at IS NOT NULL";
             Ok(tx.connection.execute(sql, params![at.0, flow, key.schedule])? > 0)
@@ -253,14 +242,17 @@ pub(super) fn resume(tx: &mut Tx<'_>, what: &Pausable, at: Timestamp) -> Result<
     }
 }
 
-fn flow_of(tx: &Tx<'_>, key: &ScheduleKey) -> Result<Option<i64>, Error> {
+/// The number of the flow of a schedule that is there.
+fn known_flow(tx: &Tx<'_>, key: &ScheduleKey) -> Result<Option<i64>, Error> {
     let Some(workspace) = find_workspace(tx.connection, &key.workspace)? else { return Ok(None) };
-    find_flow(tx.connection, workspace, &key.flow)
+    let Some(flow) = find_flow(tx.connection, workspace, &key.flow)? else { return Ok(None) };
+    Ok(is_known(tx, flow, &key.schedule)?.then_some(flow))
 }
 
-/// Since when a row says that it is paused; `None` when there is no row.
-fn paused(tx: &Tx<'_>, sql: &str, of: impl rusqlite::Params) -> Result<Option<Option<i64>>, Error> {
-    Ok(tx.connection.query_row(sql, of, |row| row.get(0)).optional()?)
+/// Whether there is such a schedule.
+fn is_known(tx: &Tx<'_>, flow: i64, schedule: &str) -> Result<bool, Error> {
+    let sql = "SELECT 1 FROM schedules WHERE flow = ? AND schedule = ?";
+    Ok(tx.connection.prepare_cached(sql)?.exists(params![flow, schedule])?)
 }
 
 fn missing(what: &Pausable) -> Error {

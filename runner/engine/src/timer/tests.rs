@@ -11,7 +11,7 @@ use signalbox_core::inputs::Schema;
 use signalbox_core::schedule::{Missed, MissedPolicy, Schedule};
 use signalbox_store::contract::{ScheduleKey, ScheduleState};
 
-use super::timer::Timer;
+use super::Timer;
 use crate::live::Live;
 
 const SECOND: i64 = 1_000_000;

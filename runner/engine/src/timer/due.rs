@@ -8,9 +8,8 @@ use signalbox_core::catalog::Workspace;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::ids::{Digest, FlowRef};
 use signalbox_core::schedule::{Fires, Owed, Schedule, Timetable, owed};
-use signalbox_store::contract::ScheduleState;
+use signalbox_store::contract::{ScheduleKey, ScheduleState};
 
-use super::ScheduleKey;
 use crate::live::Live;
 
 /// Most schedules that one turn fires: one transaction.
@@ -20,13 +19,13 @@ const TURN: usize = 500;
 #[derive(Debug, Default)]
 pub(crate) struct Timer {
     of: Option<Arc<Live>>,
-    pub(super) entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
     /// When each schedule that goes on fires next, soonest first.
     due: BTreeSet<(Timestamp, usize)>,
     /// Slots that were read before: a thousand flows may share a pattern.
     patterns: HashMap<Pattern, Arc<Timetable>>,
     /// How often something was paused or resumed.
-    pub(super) pauses: u64,
+    pub(crate) pauses: u64,
 }
 
 /// What slots follow from.
@@ -39,39 +38,39 @@ struct Pattern {
 
 /// A schedule.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) key: ScheduleKey,
-    pub(super) spec: Arc<Workspace>,
+pub(crate) struct Entry {
+    pub(crate) key: ScheduleKey,
+    pub(crate) spec: Arc<Workspace>,
     /// Its place in its flow.
     place: usize,
-    pub(super) table: Arc<Timetable>,
+    pub(crate) table: Arc<Timetable>,
     /// The last slot that fired, or since when it counts.
-    pub(super) fired: Timestamp,
+    pub(crate) fired: Timestamp,
     /// Slots up to here are settled.
     settled: Timestamp,
     /// When it fires next, and for which slot.
-    pub(super) next: Option<(Timestamp, Timestamp)>,
+    pub(crate) next: Option<(Timestamp, Timestamp)>,
     /// Since when it is paused, itself.
-    pub(super) paused_at: Option<Timestamp>,
+    pub(crate) paused_at: Option<Timestamp>,
     /// Since when its workspace is.
-    pub(super) workspace_paused_at: Option<Timestamp>,
+    pub(crate) workspace_paused_at: Option<Timestamp>,
 }
 
 /// What is to be fired now.
 #[derive(Debug, Default)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     /// Each schedule with what it owes.
-    pub(super) owed: Vec<(usize, Owed)>,
+    pub(crate) owed: Vec<(usize, Owed)>,
 }
 
 impl Entry {
     /// The schedule itself.
-    pub(super) fn schedule(&self) -> Option<&Schedule> {
+    pub(crate) fn schedule(&self) -> Option<&Schedule> {
         self.spec.flows.get(&self.key.flow)?.schedules.get(self.place)
     }
 
     /// The full name of its flow.
-    pub(super) fn flow(&self) -> FlowRef {
+    pub(crate) fn flow(&self) -> FlowRef {
         FlowRef { workspace: self.key.workspace.clone(), flow: self.key.flow.clone() }
     }
 
@@ -89,18 +88,18 @@ impl Entry {
 
 impl Timer {
     /// Whether it has taken on what is live.
-    pub(super) fn is_of(&self, live: &Arc<Live>) -> bool {
+    pub(crate) fn is_of(&self, live: &Arc<Live>) -> bool {
         self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, live))
     }
 
     /// What it has taken on.
-    pub(super) fn live(&self) -> Option<Arc<Live>> {
+    pub(crate) fn live(&self) -> Option<Arc<Live>> {
         self.of.clone()
     }
 
     /// Takes on the schedules of a new catalog, each where the store says that it stands. One that
     /// the store does not know counts from now.
-    pub(super) fn adopt(&mut self, live: Arc<Live>, states: Vec<ScheduleState>, now: Timestamp) {
+    pub(crate) fn adopt(&mut self, live: Arc<Live>, states: Vec<ScheduleState>, now: Timestamp) {
         let mut stored: HashMap<_, _> =
             states.into_iter().map(|state| (state.key.clone(), state)).collect();
         let mut known = std::mem::take(&mut self.patterns);
@@ -170,12 +169,12 @@ impl Timer {
     }
 
     /// When something fires next.
-    pub(super) fn next(&self) -> Option<Timestamp> {
+    pub(crate) fn next(&self) -> Option<Timestamp> {
         self.due.first().map(|(fires_at, _)| *fires_at)
     }
 
     /// Takes what is due, for [`Self::settle`] or [`Self::give_back`].
-    pub(super) fn take(&mut self, now: Timestamp) -> Turn {
+    pub(crate) fn take(&mut self, now: Timestamp) -> Turn {
         let mut turn = Turn::default();
         while turn.owed.len() < TURN
             && let Some((fires_at, index)) = self.due.first().copied()
@@ -192,7 +191,7 @@ impl Timer {
     }
 
     /// What a schedule owed is in the store, or passed over.
-    pub(super) fn settle(&mut self, index: usize, owed: &Owed) {
+    pub(crate) fn settle(&mut self, index: usize, owed: &Owed) {
         let Some(entry) = self.entries.get_mut(index) else { return };
         entry.settled = owed.upto.max(entry.settled);
         entry.fired = owed.slots.last().copied().unwrap_or(entry.fired);
@@ -203,7 +202,7 @@ impl Timer {
     }
 
     /// What a schedule owed could not be stored: it is due again.
-    pub(super) fn give_back(&mut self, index: usize) {
+    pub(crate) fn give_back(&mut self, index: usize) {
         let Some(entry) = self.entries.get(index) else { return };
         if let (Some((fires_at, _)), false) = (entry.next, entry.is_paused()) {
             self.due.insert((fires_at, index));
@@ -211,7 +210,7 @@ impl Timer {
     }
 
     /// Pauses a schedule, or lets it go on from a moment.
-    pub(super) fn set_paused(&mut self, key: &ScheduleKey, paused: bool, at: Timestamp) {
+    pub(crate) fn set_paused(&mut self, key: &ScheduleKey, paused: bool, at: Timestamp) {
         self.pauses += 1;
         let Some(index) = self.entries.iter().position(|entry| entry.key == *key) else { return };
         let Some(entry) = self.entries.get_mut(index) else { return };
@@ -234,7 +233,7 @@ impl Timer {
 
     /// The next slots over all schedules that go on, by when they fire. Only the schedules that
     /// fire first can have any of them, so the others are not looked at.
-    pub(super) fn upcoming(&self, most: usize) -> Vec<(usize, Timestamp, Timestamp)> {
+    pub(crate) fn upcoming(&self, most: usize) -> Vec<(usize, Timestamp, Timestamp)> {
         let first = |(_, index): &(Timestamp, usize)| {
             let (fires_at, slot) = self.entries.get(*index)?.next?;
             Some(Reverse((fires_at, *index, slot)))
