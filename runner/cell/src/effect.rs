@@ -82,9 +82,9 @@ fn ask_here(state: &mut State, request: Request) -> Option<Outcome> {
     }
     let fingerprint = Digest::of_parts([kind.as_bytes(), &bytes]);
     let key = run.next_key()?;
-    let waits = matches!(request, Request::Call { wait: true, .. });
+    let waits = request.is_wait();
     match run.recorded(&key, kind, fingerprint)? {
-        // A call is asked for again under its key: the runner answers when the callee has ended.
+        // What is waited for is asked for again under its key: the runner answers when it is there.
         Some(Outcome::Pending) if waits => {}
         Some(outcome) => return Some(outcome),
         None => {}
@@ -94,9 +94,10 @@ fn ask_here(state: &mut State, request: Request) -> Option<Outcome> {
     if !std::mem::replace(&mut run.announced, true) {
         state.link.push(&FromCell::Began { run: number });
     }
-    let effect = Effect { run: number, chunk, key, fingerprint, request };
+    let asked = key.clone();
+    let effect = Effect { run: number, chunk, key, fingerprint, waits: true, request };
     state.link.push(&FromCell::Effect(Box::new(effect)));
-    let Some(outcome) = state.link.wait_outcome() else {
+    let Some(outcome) = state.link.wait_outcome(&asked) else {
         state.run()?.set_stop(Stop::Unwind);
         return None;
     };

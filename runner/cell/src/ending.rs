@@ -1,6 +1,7 @@
 //! How a run ends.
 
 use signalbox_core::codes::Code;
+use signalbox_core::journal::Failure;
 use signalbox_core::run::{Reason, RunError};
 
 use crate::fault::{Described, Place};
@@ -14,22 +15,17 @@ pub(crate) fn end_of(result: Result<Vec<u8>, Broken>, run: &Run) -> Option<End> 
         (Some(Stop::Unwind), _) => None,
         (Some(Stop::Incompatible(message)), _) => Some(End::Incompatible(message.clone())),
         (Some(Stop::Limit(message)), result) => {
-            let error = RunError::plain(Code::LimitExceeded, message.clone());
-            Some(End::Error(Reason::LimitExceeded, at(noticed_at(result), error)))
+            Some(permanent(Reason::LimitExceeded, Code::LimitExceeded, message, noticed_at(result)))
         }
         (Some(Stop::Forbidden(message)), result) => {
-            let error = RunError::plain(Code::ScriptError, message.clone());
-            Some(End::Error(Reason::ScriptError, at(noticed_at(result), error)))
+            Some(permanent(Reason::ScriptError, Code::ScriptError, message, noticed_at(result)))
         }
         (None, Ok(bytes)) => Some(End::Result(bytes)),
-        (None, Err(Broken::Error(described))) => {
-            let (reason, error) = ending(described, run);
-            Some(End::Error(reason, error))
-        }
+        (None, Err(Broken::Error(described))) => Some(ending(described, run)),
         // Nothing terminates a run but its flag.
         (None, Err(Broken::Stopped(_))) => {
-            let error = RunError::plain(Code::Internal, "a run stopped without a reason");
-            Some(End::Error(Reason::ScriptError, error))
+            let message = "a run stopped without a reason";
+            Some(permanent(Reason::ScriptError, Code::Internal, message, None))
         }
     }
 }
@@ -43,18 +39,24 @@ fn noticed_at(result: Result<Vec<u8>, Broken>) -> Option<Place> {
     }
 }
 
+/// An end that trying again does not mend.
+fn permanent(reason: Reason, code: Code, message: &str, place: Option<Place>) -> End {
+    let error = RunError::plain(code, message);
+    End::Error(reason, at(place, error), Failure::permanent(code, message))
+}
+
 /// How a run ends with an error that nothing caught.
-fn ending(described: Described, run: &Run) -> (Reason, RunError) {
+fn ending(described: Described, run: &Run) -> End {
     let Described { text, place, limit } = described;
     let place = run.place_of(&text).or(place);
-    let (reason, error) = match run.thrown(&text) {
-        _ if limit => (Reason::LimitExceeded, RunError::plain(Code::LimitExceeded, text)),
-        Some(failure) => {
-            (reason_of(failure.code), RunError::plain(failure.code, failure.message.clone()))
-        }
-        None => (Reason::ScriptError, RunError::plain(Code::ScriptError, text)),
-    };
-    (reason, at(place, error))
+    if limit {
+        return permanent(Reason::LimitExceeded, Code::LimitExceeded, &text, place);
+    }
+    // What a script throws of itself says nothing about trying again: whoever set a retry meant it.
+    let thrown = run.thrown(&text).cloned();
+    let failure = thrown.unwrap_or_else(|| Failure::transient(Code::ScriptError, text));
+    let error = RunError::plain(failure.code, failure.message.clone());
+    End::Error(reason_of(failure.code), at(place, error), failure)
 }
 
 /// The error with its place, if that is known.

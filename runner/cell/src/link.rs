@@ -3,14 +3,14 @@
 //! One thread does everything: it reads when it needs a frame, and looks for news while it
 //! evaluates. Recalls and stops are obeyed the moment they are seen, whatever is in line before.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
-use signalbox_core::journal::Outcome;
+use signalbox_core::journal::{Key, Outcome};
 
 use crate::protocol::{FromCell, ToCell, read_frame, write_frame};
 
@@ -33,7 +33,8 @@ pub(crate) struct Link {
     /// The run that is evaluated.
     current: Option<u32>,
     unwind: bool,
-    outcome: Option<Outcome>,
+    /// Outcomes of its effects that nobody has looked at.
+    outcomes: HashMap<Key, Outcome>,
     closed: bool,
 }
 
@@ -48,7 +49,7 @@ impl Link {
             queue: VecDeque::new(),
             current: None,
             unwind: false,
-            outcome: None,
+            outcomes: HashMap::new(),
             closed: false,
         }
     }
@@ -57,7 +58,7 @@ impl Link {
     pub(crate) fn set_current(&mut self, run: Option<u32>) {
         self.current = run;
         self.unwind = false;
-        self.outcome = None;
+        self.outcomes.clear();
     }
 
     /// Whether the runner is gone, or cannot be understood.
@@ -125,14 +126,14 @@ impl Link {
         }
     }
 
-    /// Waits for the outcome of the effect that was asked for. `None` when the run must stop.
-    pub(crate) fn wait_outcome(&mut self) -> Option<Outcome> {
+    /// Waits for the outcome of an effect that was asked for. `None` when the run must stop.
+    pub(crate) fn wait_outcome(&mut self, key: &Key) -> Option<Outcome> {
         self.flush();
         loop {
             if self.unwind || self.closed {
                 return None;
             }
-            if let Some(outcome) = self.outcome.take() {
+            if let Some(outcome) = self.outcomes.remove(key) {
                 return Some(outcome);
             }
             self.receive(RecvFlags::empty());
@@ -188,8 +189,8 @@ impl Link {
                 self.push(&FromCell::Returned { runs });
                 self.flush();
             }
-            ToCell::Outcome { run, outcome } if self.current == Some(run) => {
-                self.outcome = Some(outcome);
+            ToCell::Outcome { run, key, outcome } if self.current == Some(run) => {
+                self.outcomes.insert(key, outcome);
             }
             // Of a run that was stopped while its effect was under way.
             ToCell::Outcome { .. } => {}

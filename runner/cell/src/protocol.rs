@@ -63,10 +63,12 @@ pub enum ToCell {
         /// Entries, in order.
         entries: Vec<Entry>,
     },
-    /// The outcome of the effect that the cell waits for.
+    /// The outcome of an effect that the run asked for.
     Outcome {
         /// The run.
         run: u32,
+        /// Which effect.
+        key: Key,
         /// What happened; never [`Outcome::Pending`].
         outcome: Outcome,
     },
@@ -140,8 +142,14 @@ pub enum FromCell {
         /// The run.
         run: u32,
     },
-    /// The run wants an effect and waits for its outcome.
+    /// The run wants an effect. A run may have several under way, one for each of its branches.
     Effect(Box<Effect>),
+    /// Every branch of the run waits for an effect that was asked for: nothing is evaluated until
+    /// the outcome of one comes. Not said of an effect that says so itself ([`Effect::waits`]).
+    Waiting {
+        /// The run.
+        run: u32,
+    },
     /// Cheap entries that have waited for long enough to become durable.
     Flush {
         /// The run.
@@ -185,6 +193,8 @@ pub struct Effect {
     pub key: Key,
     /// Digest of the request.
     pub fingerprint: Digest,
+    /// Whether the whole run waits for the outcome: it has no branch that could go on.
+    pub waits: bool,
     /// What is wanted.
     pub request: Request,
 }
@@ -200,6 +210,31 @@ pub enum Request {
         inputs: Vec<u8>,
         /// Whether it waits.
         wait: bool,
+    },
+    /// `flow::run` (waits for the result), `flow::start`, and a step's `flow:`: a run of a flow of
+    /// the same workspace, at the same revision.
+    Flow {
+        /// The flow.
+        flow: String,
+        /// The inputs.
+        inputs: Vec<u8>,
+        /// Whether it waits.
+        wait: bool,
+    },
+    /// `flow::wait`: the result of a run that this run started with `flow::start`.
+    FlowWait {
+        /// The run.
+        run: RunId,
+    },
+    /// `sleep`, and the pause before a step is tried again. The outcome is null.
+    Sleep {
+        /// How long, in microseconds, from when it is asked for the first time.
+        micros: i64,
+    },
+    /// `sleep_until`. The outcome is null.
+    SleepUntil {
+        /// The moment, microseconds UTC.
+        at: i64,
     },
     /// `http::*`.
     Http(HttpRequest),
@@ -274,6 +309,11 @@ impl Request {
         match self {
             Self::Call { wait: true, .. } => "broker::request",
             Self::Call { wait: false, .. } => "broker::start",
+            Self::Flow { wait: true, .. } => "flow::run",
+            Self::Flow { wait: false, .. } => "flow::start",
+            Self::FlowWait { .. } => "flow::wait",
+            Self::Sleep { .. } => "sleep",
+            Self::SleepUntil { .. } => "sleep_until",
             Self::Http(_) => "http",
             Self::Connector { .. } => "connector",
             Self::StateGet { .. } => "state::get",
@@ -284,6 +324,25 @@ impl Request {
             Self::StateDelete { .. } => "state::delete",
             Self::Secret { .. } => "secret",
             Self::Hmac { .. } => "hmac",
+        }
+    }
+
+    /// Whether the run may be suspended while it waits for the outcome: it comes from another run or
+    /// from the clock, not from this process.
+    pub fn is_wait(&self) -> bool {
+        match self {
+            Self::Call { wait, .. } | Self::Flow { wait, .. } => *wait,
+            Self::FlowWait { .. } | Self::Sleep { .. } | Self::SleepUntil { .. } => true,
+            Self::Http(_)
+            | Self::Connector { .. }
+            | Self::StateGet { .. }
+            | Self::StateList { .. }
+            | Self::StateSet { .. }
+            | Self::StateAdd { .. }
+            | Self::StateSwap { .. }
+            | Self::StateDelete { .. }
+            | Self::Secret { .. }
+            | Self::Hmac { .. } => false,
         }
     }
 }
@@ -308,8 +367,11 @@ pub struct HttpRequest {
 pub enum End {
     /// With a result, in canonical bytes.
     Result(Vec<u8>),
-    /// With an error; the reason is `script_error`, `limit_exceeded` or `denied`.
-    Error(Reason, RunError),
+    /// With an error; the reason is `script_error`, `limit_exceeded` or `denied`. Behind it what a
+    /// retry of the flow goes by.
+    Error(Reason, RunError, Failure),
+    /// With `continue_as(inputs)`: a successor with these inputs, in canonical bytes, takes over.
+    ContinueAs(Vec<u8>),
     /// Its replay does not match its journal.
     Incompatible(String),
     /// `dynamic` of its schedule said that it is not wanted; nothing of its flow was evaluated.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use rhai::Engine;
 use signalbox_core::codes::Code;
-use signalbox_core::journal::{Chunk, Entry};
+use signalbox_core::journal::{Chunk, Entry, Failure};
 use signalbox_core::run::{Reason, RunError};
 use signalbox_core::value::decode;
 
@@ -93,8 +93,10 @@ impl Cell {
         let (chunk, end) = if let Some(loaded) = self.programs.get_mut(&start.program) {
             evaluate_run(&self.engine, loaded, start, journal)
         } else {
-            let error = RunError::plain(Code::Internal, "the cell was not given the program");
-            (Chunk::default(), Some(End::Error(Reason::ScriptError, error)))
+            let message = "the cell was not given the program";
+            let error = RunError::plain(Code::Internal, message);
+            let failure = Failure::permanent(Code::Internal, message);
+            (Chunk::default(), Some(End::Error(Reason::ScriptError, error, failure)))
         };
         send(&match end {
             Some(end) => FromCell::Ended { run: number, chunk, end },

@@ -1,5 +1,7 @@
 //! The journal: the ordered record of a run's effects and their outcomes.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -41,17 +43,25 @@ pub struct Failure {
     pub message: String,
     /// Whether trying again can help.
     pub retryable: bool,
+    /// How long the other side wants to be left alone (Retry-After), in milliseconds.
+    pub after_ms: Option<u64>,
 }
 
 impl Failure {
     /// A failure that trying again does not mend.
     pub fn permanent(code: crate::codes::Code, message: impl Into<String>) -> Self {
-        Self { code, message: cut(message.into(), 4096), retryable: false }
+        Self { code, message: cut(message.into(), 4096), retryable: false, after_ms: None }
     }
 
     /// A failure that trying again may mend.
     pub fn transient(code: crate::codes::Code, message: impl Into<String>) -> Self {
-        Self { code, message: cut(message.into(), 4096), retryable: true }
+        Self { code, message: cut(message.into(), 4096), retryable: true, after_ms: None }
+    }
+
+    /// The same, with the pause that the other side asks for.
+    #[must_use]
+    pub fn after(self, pause: Duration) -> Self {
+        Self { after_ms: Some(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)), ..self }
     }
 }
 

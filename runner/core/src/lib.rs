@@ -13,6 +13,7 @@ pub mod host;
 pub mod ids;
 pub mod inputs;
 pub mod journal;
+pub mod retry;
 pub mod run;
 pub mod schedule;
 pub mod secret;

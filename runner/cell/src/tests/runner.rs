@@ -58,7 +58,7 @@ impl Record {
 
     pub(super) fn error(&self) -> (Reason, RunError) {
         match &self.end {
-            Some(End::Error(reason, error)) => (*reason, error.clone()),
+            Some(End::Error(reason, error, _)) => (*reason, error.clone()),
             other => panic!("no error: {other:?}"),
         }
     }
@@ -252,13 +252,13 @@ impl Runner {
                         Answer::Unwind => self.send(&ToCell::Unwind { run }),
                         Answer::Outcome(outcome) => {
                             record.journal.push(Entry {
-                                key: effect.key,
+                                key: effect.key.clone(),
                                 kind: effect.request.kind().to_owned(),
                                 fingerprint: effect.fingerprint,
                                 outcome: outcome.clone(),
                                 at: Timestamp(0),
                             });
-                            self.send(&ToCell::Outcome { run, outcome });
+                            self.send(&ToCell::Outcome { run, key: effect.key, outcome });
                         }
                     }
                     record.requests.push(effect.request);
@@ -311,7 +311,13 @@ impl Runner {
                 ));
             }
             Request::Call { inputs, wait: true, .. } => decode(inputs).unwrap(),
-            Request::Call { wait: false, .. } => Value::from("018c"),
+            Request::Call { wait: false, .. } | Request::Flow { wait: false, .. } => {
+                Value::from("018c")
+            }
+            Request::Flow { inputs, wait: true, .. } => decode(inputs).unwrap(),
+            Request::FlowWait { .. } | Request::Sleep { .. } | Request::SleepUntil { .. } => {
+                Value::Null
+            }
         };
         Outcome::Done(encode(&value))
     }

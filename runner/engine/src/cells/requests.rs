@@ -45,6 +45,7 @@ impl Driver {
                 Ok(())
             }
             FromCell::Effect(effect) => self.effect(*effect).await,
+            FromCell::Waiting { .. } => Err("it has no branches".to_owned()),
             FromCell::Flush { run, chunk } => {
                 let head = self.head(run)?;
                 head.seen = true;
@@ -107,7 +108,8 @@ impl Driver {
         match end {
             End::Incompatible(message) => self.park(run, message).await,
             End::NotWanted => self.end(run, chunk, Ending::Skipped(Reason::NotWanted)).await,
-            End::Error(reason, error) => {
+            End::ContinueAs(_) => return Err("it cannot be continued".to_owned()),
+            End::Error(reason, error, _) => {
                 self.end(run, chunk, Ending::Failed(reason, bounded(error))).await;
             }
             End::Result(result) => {
@@ -140,7 +142,7 @@ impl Driver {
     // --- effects ---
 
     async fn effect(&mut self, effect: Effect) -> Result<(), String> {
-        let Effect { run, chunk, key, fingerprint, request } = effect;
+        let Effect { run, chunk, key, fingerprint, request, .. } = effect;
         self.effects = self.effects.wrapping_add(1);
         let ticket = Ticket { run, effect: self.effects };
         let head = self.head(run)?;
@@ -199,6 +201,13 @@ impl Driver {
             }
             Request::StateDelete { name } => {
                 self.change(ticket, name, Ok(StateChange::Delete)).await;
+            }
+            Request::Flow { .. }
+            | Request::FlowWait { .. }
+            | Request::Sleep { .. }
+            | Request::SleepUntil { .. } => {
+                let failure = Failure::permanent(Code::Internal, "not there yet");
+                self.outcome(ticket, Outcome::Failed(failure), false).await;
             }
             Request::Call { target, inputs, wait } => self.call(ticket, target, inputs, wait).await,
             Request::Connector { name, arguments, .. } if self.is_log(ticket.run, &name) => {
@@ -377,8 +386,10 @@ impl Driver {
 
     fn answer_cell(&mut self, run: u32, outcome: Outcome) {
         if let Some(active) = self.runs.get_mut(&run) {
-            active.phase = Phase::Evaluating;
-            self.push(&ToCell::Outcome { run, outcome });
+            let phase = std::mem::replace(&mut active.phase, Phase::Evaluating);
+            if let Phase::InEffect(Pending { key, .. }) = phase {
+                self.push(&ToCell::Outcome { run, key, outcome });
+            }
         }
     }
 

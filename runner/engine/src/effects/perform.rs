@@ -63,6 +63,10 @@ pub(crate) async fn perform(context: &Context, request: Request) -> Outcome {
             connectors::perform(context, &name, &method, &arguments).await
         }
         Request::Call { .. }
+        | Request::Flow { .. }
+        | Request::FlowWait { .. }
+        | Request::Sleep { .. }
+        | Request::SleepUntil { .. }
         | Request::StateSet { .. }
         | Request::StateAdd { .. }
         | Request::StateSwap { .. }
