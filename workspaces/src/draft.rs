@@ -189,6 +189,7 @@ fn scripts(
         file: context.full(path),
         origin: (1, 1),
         kind: if called.contains(path) { ScriptKind::Script } else { ScriptKind::Library },
+        sees: Vec::new(),
         code: ScriptCode::Source(path.clone()),
     });
     flows.values().flat_map(|parsed| parsed.code.iter().cloned()).chain(files).collect()

@@ -261,6 +261,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the flow returns: a template; the last step's result when not given.
     pub output: Option<Value>,
+    /// The `retry_if` of the flow's own `retry`: an error of which it is not true is not retryable.
+    #[serde(default)]
+    pub retry_if: Option<String>,
     /// Every script and library that the steps can reach, by path from the workspace's folder.
     pub sources: BTreeSet<String>,
 }

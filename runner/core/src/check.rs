@@ -29,6 +29,8 @@ pub struct CheckScript {
     pub origin: (u32, u32),
     /// What it is.
     pub kind: ScriptKind,
+    /// The variables that it sees beside those of its kind: `item` and `index`, `error`.
+    pub sees: Vec<String>,
     /// The code; for files the text that came as a source under this path.
     pub code: ScriptCode,
 }

@@ -3,6 +3,7 @@
 mod inputs;
 mod parsed;
 mod reader;
+mod retry;
 mod schedules;
 mod steps;
 mod templates;

@@ -12,10 +12,10 @@ use signalbox_core::source::Folder;
 
 use super::{Parsed, inputs};
 use crate::faults::Faults;
-use crate::fields::Fields;
+use crate::fields::{self, Fields};
 use crate::sources::is_script;
 use crate::units;
-use crate::yaml::{self, Node};
+use crate::yaml::{self, Node, Tree};
 
 const KNOWN: [&str; 9] =
     ["summary", "inputs", "output", "schedules", "timeout", "steps", "run", "script", "call"];
@@ -58,6 +58,7 @@ pub(crate) fn parse(
             code: Vec::new(),
             scripts: BTreeSet::new(),
             calls: Vec::new(),
+            sees: Vec::new(),
         };
         let flow = reader.flow(&node)?;
         let Reader { code, scripts, calls, .. } = reader;
@@ -74,6 +75,8 @@ pub(super) struct Reader<'a> {
     pub(super) code: Vec<CheckScript>,
     pub(super) scripts: BTreeSet<String>,
     pub(super) calls: Vec<LiteralCall>,
+    /// What code sees at this place beside `inputs` and `steps`.
+    sees: Vec<&'static str>,
 }
 
 impl Reader<'_> {
@@ -91,7 +94,7 @@ impl Reader<'_> {
             inputs: schema,
             schedules,
             timeout,
-            plan: Plan { steps, output, sources: BTreeSet::new() },
+            plan: Plan { steps, output, ..Plan::default() },
             calls: Vec::new(),
         })
     }
@@ -110,6 +113,39 @@ impl Reader<'_> {
         Some(timeout)
     }
 
+    /// Reads something whose code sees more names than `inputs` and `steps`.
+    pub(super) fn seeing<T>(
+        &mut self,
+        names: &[&'static str],
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let before = self.sees.len();
+        self.sees.extend(names);
+        let result = read(self);
+        self.sees.truncate(before);
+        result
+    }
+
+    /// Reads a Rhai expression that is the value of `name`, and has it checked.
+    pub(super) fn expression(&mut self, node: &Node, name: &str) -> Option<String> {
+        let text = match &node.tree {
+            Tree::Text(text) => text,
+            // `when: true` is an expression, too.
+            Tree::Bool(truth) => return Some(truth.to_string()),
+            _ => {
+                fields::wrong_type(node, name, "a Rhai expression", self.faults);
+                return None;
+            }
+        };
+        if text.text.trim().is_empty() {
+            self.faults.error(Code::InvalidValue, node.mark, format!("`{name}` is empty"));
+            return None;
+        }
+        let (code, origin) = text.code();
+        self.check(ScriptKind::Expression, code, origin);
+        Some(text.text.clone())
+    }
+
     /// Adds code of this file to what is to be checked.
     pub(super) fn check(&mut self, kind: ScriptKind, code: String, origin: (u32, u32)) {
         self.code.push(CheckScript {
@@ -117,6 +153,7 @@ impl Reader<'_> {
             file: self.context.full(self.file),
             origin,
             kind,
+            sees: self.sees.iter().map(|name| (*name).to_owned()).collect(),
             code: ScriptCode::Inline(code),
         });
     }

@@ -76,7 +76,7 @@ impl Reader<'_> {
         let known = ["id", "when", "run", "script", "call", "inputs"];
         let fields = Fields::open(node, "a step", &known, self.faults)?;
         let id = self.id(&fields, ids);
-        let when = fields.get("when").and_then(|node| self.when(node));
+        let when = fields.get("when").and_then(|node| self.expression(node, "when"));
         let given: Vec<_> = ACTIONS.iter().filter_map(|name| fields.entry(name)).collect();
         let action = match given.as_slice() {
             [] => {
@@ -123,25 +123,6 @@ impl Reader<'_> {
             ids.insert(id.to_owned(), node.mark);
         }
         Some(id.to_owned())
-    }
-
-    fn when(&mut self, node: &Node) -> Option<String> {
-        let text = match &node.tree {
-            Tree::Text(text) => text,
-            // `when: true` is an expression, too.
-            Tree::Bool(truth) => return Some(truth.to_string()),
-            _ => {
-                fields::wrong_type(node, "when", "a Rhai expression", self.faults);
-                return None;
-            }
-        };
-        if text.text.trim().is_empty() {
-            self.faults.error(Code::InvalidValue, node.mark, "`when` is empty");
-            return None;
-        }
-        let (code, origin) = text.code();
-        self.check(ScriptKind::Expression, code, origin);
-        Some(text.text.clone())
     }
 
     fn action(&mut self, entry: &Entry, inputs: Option<&Node>) -> Option<Action> {

@@ -26,8 +26,11 @@ impl Checker<'_> {
             ScriptKind::Run | ScriptKind::Expression => &["inputs", "steps"],
             ScriptKind::Dynamic => &["slot", "inputs"],
         };
+        let more = self.script.sees.clone();
+        let visible: Vec<&str> =
+            visible.iter().copied().chain(more.iter().map(String::as_str)).collect();
         let mut scope = Scope::new();
-        for name in visible {
+        for name in &visible {
             scope.push(*name, ());
         }
         for _ in 0..MAX_UNKNOWN {
@@ -54,7 +57,7 @@ impl Checker<'_> {
                 self.unknown_variable(&name, position, &[]);
                 return self.compile_laxly();
             }
-            self.unknown_variable(&name, position, visible);
+            self.unknown_variable(&name, position, &visible);
             scope.push(name, ());
         }
         None

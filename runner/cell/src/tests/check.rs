@@ -17,6 +17,7 @@ fn check(kind: ScriptKind, origin: (u32, u32), code: &str) -> Facts {
         file: "ws/flows/it.yaml".to_owned(),
         origin,
         kind,
+        sees: Vec::new(),
         code: ScriptCode::Inline(code.to_owned()),
     };
     runner.send(&ToCell::Check(CheckRequest {
