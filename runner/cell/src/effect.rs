@@ -95,7 +95,8 @@ fn ask_here(state: &mut State, request: Request) -> Option<Outcome> {
         state.link.push(&FromCell::Began { run: number });
     }
     let asked = key.clone();
-    let effect = Effect { run: number, chunk, key, fingerprint, waits: true, request };
+    let seen = state.link.seen();
+    let effect = Effect { run: number, chunk, key, fingerprint, waits: true, seen, request };
     state.link.push(&FromCell::Effect(Box::new(effect)));
     let Some(outcome) = state.link.wait_outcome(&asked) else {
         state.run()?.set_stop(Stop::Unwind);

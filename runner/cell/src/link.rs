@@ -35,6 +35,8 @@ pub(crate) struct Link {
     unwind: bool,
     /// Outcomes of its effects that nobody has looked at.
     outcomes: HashMap<Key, Outcome>,
+    /// How many were looked at.
+    seen: u32,
     closed: bool,
 }
 
@@ -50,6 +52,7 @@ impl Link {
             current: None,
             unwind: false,
             outcomes: HashMap::new(),
+            seen: 0,
             closed: false,
         }
     }
@@ -59,6 +62,12 @@ impl Link {
         self.current = run;
         self.unwind = false;
         self.outcomes.clear();
+        self.seen = 0;
+    }
+
+    /// How many outcomes of the current run were taken.
+    pub(crate) fn seen(&self) -> u32 {
+        self.seen
     }
 
     /// Whether the runner is gone, or cannot be understood.
@@ -134,6 +143,7 @@ impl Link {
                 return None;
             }
             if let Some(outcome) = self.outcomes.remove(key) {
+                self.seen = self.seen.saturating_add(1);
                 return Some(outcome);
             }
             self.receive(RecvFlags::empty());

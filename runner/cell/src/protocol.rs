@@ -149,6 +149,8 @@ pub enum FromCell {
     Waiting {
         /// The run.
         run: u32,
+        /// As [`Effect::seen`].
+        seen: u32,
     },
     /// Cheap entries that have waited for long enough to become durable.
     Flush {
@@ -195,6 +197,9 @@ pub struct Effect {
     pub fingerprint: Digest,
     /// Whether the whole run waits for the outcome: it has no branch that could go on.
     pub waits: bool,
+    /// Outcomes that branches of the run have taken since it was started. One that is on its way
+    /// gives a branch something to do: until the cell has seen it, the run does not wait.
+    pub seen: u32,
     /// What is wanted.
     pub request: Request,
 }
