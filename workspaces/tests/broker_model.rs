@@ -225,6 +225,7 @@ impl Model {
             timeout: None,
             plan: Plan::default(),
             calls: calls.collect(),
+            starts: Vec::new(),
         }
     }
 }

@@ -27,6 +27,7 @@ fn flow() -> Flow {
         timeout: None,
         plan: Plan::default(),
         calls: Vec::new(),
+        starts: Vec::new(),
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn end_of(result: Result<Vec<u8>, Broken>, run: &Run) -> Option<End> 
         (Some(Stop::Forbidden(message)), result) => {
             Some(permanent(Reason::ScriptError, Code::ScriptError, message, noticed_at(result)))
         }
+        (Some(Stop::Continue(inputs)), _) => Some(End::ContinueAs(inputs.clone())),
         (None, Ok(bytes)) => Some(End::Result(bytes)),
         (None, Err(Broken::Error(described))) => Some(ending(described, run)),
         // Nothing terminates a run but its flag.
@@ -52,9 +53,7 @@ fn ending(described: Described, run: &Run) -> End {
     if limit {
         return permanent(Reason::LimitExceeded, Code::LimitExceeded, &text, place);
     }
-    // What a script throws of itself says nothing about trying again: whoever set a retry meant it.
-    let thrown = run.thrown(&text).cloned();
-    let failure = thrown.unwrap_or_else(|| Failure::transient(Code::ScriptError, text));
+    let failure = run.failure_of(&text);
     let error = RunError::plain(failure.code, failure.message.clone());
     End::Error(reason_of(failure.code), at(place, error), failure)
 }

@@ -79,6 +79,9 @@ functions! {
         "A connector of the workspace: `get post put patch delete` for type `http`, which answer like `http::get`, and `send(payload)` for the others. Each of these is an effect of its own, at least once."
         { r#"connector("api").get("/bars", #{ limit: 20 }).status"# => "200",
           r##"connector("slack").send(#{ channel: "#ops", text: "up" }).status"## => "200" }
+    Internal "continue_as" ["continue_as(inputs)"]
+        "Ends the run; a successor of the same flow with these inputs takes over, with an empty journal. Nothing behind it is evaluated."
+        { "if inputs.n > 100 { continue_as(#{ n: 0 }) } inputs.n" => "3" }
     Pure "csv::decode" ["csv::decode(text)", "csv::decode(text, options)"]
         "The rows of a table: maps by the names in its first row, or lists with `header: false`. Cells are text. Another `separator` than the comma is one character of ASCII."
         { r#"csv::decode("name,size\na,1\n")"# => r#"[{"name":"a","size":"1"}]"#,
@@ -90,6 +93,15 @@ functions! {
     Pure "env" ["env(name)", "env(name, default)"]
         "A value of the workspace's own environment; without a default, an unknown name is an error."
         { r#"env("LOG_LEVEL")"# => r#""info""#, r#"env("MISSING", "none")"# => r#""none""# }
+    Internal "flow::run" ["flow::run(flow)", "flow::run(flow, inputs)"]
+        "Runs another flow of the same workspace, at the same revision, and waits for its result."
+        { r#"flow::run("reports/count", #{ days: 7 }).days"# => "7" }
+    Internal "flow::start" ["flow::start(flow)", "flow::start(flow, inputs)"]
+        "Starts another flow of the same workspace without waiting; the result is the new run's id."
+        { r#"flow::start("reports/count").len()"# => "36" }
+    Internal "flow::wait" ["flow::wait(run)"]
+        "Waits for the result of a run that this run started with `flow::start`."
+        { r#"flow::wait(flow::start("reports/count", #{ days: 7 })).days"# => "7" }
     Pure "hash::sha256" ["hash::sha256(text)", "hash::sha256(bytes)"]
         "The SHA-256 digest, as hexadecimal text."
         { r#"hash::sha256("abc")"# => r#""ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad""# }
@@ -146,6 +158,9 @@ functions! {
     Cheap "now" ["now()"]
         "The present as RFC 3339 text in UTC with microseconds; such texts sort by time."
         { r#"now().ends_with("Z")"# => "true", "let a = now(); now() >= a" => "true" }
+    Cheap "parallel" ["parallel(closures)"]
+        "Calls closures side by side and gives the list of their results. Each has its own copy of what it captured. All are awaited; then the error of the first that failed is thrown."
+        { r#"let n = 2; parallel([|| n + 1, || http::get("https://example.test/").status])"# => "[3,200]" }
     Cheap "random" ["random()", "random(low, high)"]
         "A number from 0 up to 1, or a whole number from `low` to `high`, both included. Not for secrets."
         { "let r = random(); r >= 0.0 && r < 1.0" => "true", "random(3, 3)" => "3" }
@@ -201,6 +216,12 @@ functions! {
     Cheap "secret" ["secret(name)"]
         "A handle of a secret, for header values and connectors. No script sees the value."
         { r#"http::get("https://example.test/", #{ headers: #{ authorization: `Bearer ${secret("TOKEN")}` } }).ok"# => "true" }
+    Internal "sleep" ["sleep(seconds)", "sleep(duration)"]
+        "Waits for so many seconds, or for a duration such as `90s`, `1h30m` or `7d`, up to 366 days. Nothing is held while it waits."
+        { "sleep(5)" => "null", r#"sleep("1h30m")"# => "null" }
+    Internal "sleep_until" ["sleep_until(moment)"]
+        "Waits until a moment in RFC 3339; one that is past is not waited for."
+        { r#"sleep_until("2026-01-31T00:00:00Z")"# => "null" }
     Internal "state::add" ["state::add(name, by)"]
         "Adds to a whole number, 0 when it is missing; the result is the sum."
         { r#"state::add("count", 2); state::add("count", 3)"# => "5" }

@@ -58,11 +58,13 @@ pub(crate) fn parse(
             code: Vec::new(),
             scripts: BTreeSet::new(),
             calls: Vec::new(),
+            starts: Vec::new(),
             sees: Vec::new(),
+            nesting: 0,
         };
         let flow = reader.flow(&node)?;
-        let Reader { code, scripts, calls, .. } = reader;
-        Some(Parsed { flow: Flow { calls, ..flow }, code, scripts })
+        let Reader { code, scripts, calls, starts, .. } = reader;
+        Some(Parsed { flow: Flow { calls, starts, ..flow }, code, scripts })
     });
     (parsed, faults.into_list())
 }
@@ -75,8 +77,11 @@ pub(super) struct Reader<'a> {
     pub(super) code: Vec<CheckScript>,
     pub(super) scripts: BTreeSet<String>,
     pub(super) calls: Vec<LiteralCall>,
+    pub(super) starts: Vec<LiteralCall>,
     /// What code sees at this place beside `inputs` and `steps`.
     sees: Vec<&'static str>,
+    /// How many lists of steps are around this place.
+    pub(super) nesting: usize,
 }
 
 impl Reader<'_> {
@@ -96,6 +101,7 @@ impl Reader<'_> {
             timeout,
             plan: Plan { steps, output, ..Plan::default() },
             calls: Vec::new(),
+            starts: Vec::new(),
         })
     }
 

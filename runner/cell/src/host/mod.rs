@@ -6,8 +6,10 @@ mod base64;
 mod bounds;
 mod broker;
 mod connector;
+mod continue_as;
 mod csv;
 mod env;
+mod flow;
 mod hash;
 mod hmac;
 mod http;
@@ -15,12 +17,14 @@ mod json;
 mod log;
 mod now;
 mod options;
+mod parallel;
 mod random;
 mod regex;
 mod register;
 mod response;
 mod run;
 mod secret;
+mod sleep;
 mod state;
 mod stats;
 mod step;
@@ -31,10 +35,10 @@ mod url;
 mod uuid;
 mod yaml;
 
-pub(crate) use broker::request;
 pub(crate) use register::register;
 #[cfg(test)]
 pub(crate) use secret::proof;
+pub(crate) use {broker::request, flow::run_flow, sleep::sleep};
 
 use arguments::{argument, fail, open_argument, open_map, open_text, placed};
 

@@ -57,7 +57,7 @@ fn refuse<T>(error: &jiff::Error) -> HostResult<T> {
     super::fail(Code::BadValue, error.to_string())
 }
 
-fn moment(text: &str) -> HostResult<Timestamp> {
+pub(super) fn moment(text: &str) -> HostResult<Timestamp> {
     text.parse().or_else(|error| refuse(&error))
 }
 

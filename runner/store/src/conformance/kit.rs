@@ -48,6 +48,7 @@ pub(crate) fn spec(name: &str) -> Workspace {
         timeout: None,
         plan: Plan::default(),
         calls: Vec::new(),
+        starts: Vec::new(),
     };
     Workspace {
         name: name.parse().unwrap(),
