@@ -30,6 +30,7 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         timeout: None,
         plan: Plan::default(),
         calls: Vec::new(),
+        starts: Vec::new(),
     };
     Workspace {
         name: "ops".parse().unwrap(),
@@ -47,6 +48,7 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         may_start: BTreeMap::new(),
         accepts: BTreeSet::new(),
         uses: BTreeSet::new(),
+        webhooks: BTreeMap::new(),
         flows: [("f".parse().unwrap(), flow)].into(),
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),
