@@ -17,7 +17,12 @@ use crate::flow::{self, Context, Parsed};
 use crate::manifest::{self, Manifest};
 use crate::root::{RootEntry, WORKSPACE_FILE};
 use crate::sources::{self, Imports};
+use crate::sub_flows;
 use crate::yaml;
+
+/// What the scripts call, by the name of each in the check request: whether it is a flow of the
+/// workspace itself, and the call.
+type Calls = BTreeMap<String, Vec<(bool, LiteralCall)>>;
 
 /// A workspace that waits for the facts about its scripts.
 #[derive(Debug)]
@@ -245,13 +250,14 @@ impl Draft {
         facts: Vec<Facts>,
     ) -> Result<(Workspace, Vec<Diagnostic>), Vec<Diagnostic>> {
         let mut imports = Imports::default();
-        let mut calls: BTreeMap<String, Vec<LiteralCall>> = BTreeMap::new();
+        let mut calls = Calls::new();
         self.take(facts, &mut imports, &mut calls);
         self.check_cycles(&imports);
         for (name, flow) in &mut self.workspace.flows {
             let begin = self.runs.get(name).into_iter().flatten().map(String::as_str);
             complete(flow, &imports.reach(begin), &self.texts, &calls);
         }
+        self.faults.extend(sub_flows::faults(&self.workspace.flows));
         let Self { workspace, mut faults, files, .. } = self;
         let inside = |path: &str| {
             let below = path.strip_prefix(workspace.path.as_str())?.strip_prefix('/')?;
@@ -261,12 +267,7 @@ impl Draft {
         if faults.iter().any(Diagnostic::is_error) { Err(faults) } else { Ok((workspace, faults)) }
     }
 
-    fn take(
-        &mut self,
-        facts: Vec<Facts>,
-        imports: &mut Imports,
-        calls: &mut BTreeMap<String, Vec<LiteralCall>>,
-    ) {
+    fn take(&mut self, facts: Vec<Facts>, imports: &mut Imports, calls: &mut Calls) {
         let mut waiting: BTreeMap<&str, &CheckScript> =
             self.request.scripts.iter().map(|script| (script.name.as_str(), script)).collect();
         for found in facts {
@@ -282,7 +283,8 @@ impl Draft {
             self.faults.extend(found.diagnostics);
             let known = found.imports.into_iter().filter(|path| self.texts.contains_key(path));
             imports.add(&found.name, known);
-            let of = found.calls.into_iter().map(|call| literal_call(call, &script.file));
+            let of = found.calls.into_iter();
+            let of = of.map(|call| (call.own, literal_call(call, &script.file)));
             calls.entry(found.name).or_default().extend(of);
         }
         // A check that was lost says so at the script it was at; what came behind is not at fault.
@@ -309,12 +311,16 @@ fn complete(
     flow: &mut Flow,
     reach: &BTreeSet<String>,
     texts: &BTreeMap<String, String>,
-    calls: &BTreeMap<String, Vec<LiteralCall>>,
+    calls: &Calls,
 ) {
     flow.plan.sources = reach.iter().filter(|path| texts.contains_key(*path)).cloned().collect();
-    flow.calls.extend(reach.iter().filter_map(|name| calls.get(name)).flatten().cloned());
+    for (own, call) in reach.iter().filter_map(|name| calls.get(name)).flatten() {
+        let list = if *own { &mut flow.starts } else { &mut flow.calls };
+        list.push(call.clone());
+    }
     let key = |call: &LiteralCall| (call.file.clone(), call.line, call.column, call.target.clone());
     flow.calls.sort_by_key(key);
+    flow.starts.sort_by_key(key);
 }
 
 fn literal_call(call: FoundCall, file: &str) -> LiteralCall {

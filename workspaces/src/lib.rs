@@ -23,6 +23,7 @@ pub mod plan;
 pub mod render;
 pub mod root;
 mod sources;
+mod sub_flows;
 mod units;
 mod yaml;
 

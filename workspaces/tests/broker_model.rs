@@ -227,6 +227,7 @@ impl Model {
             retry: None,
             plan: Plan::default(),
             calls: calls.collect(),
+            starts: Vec::new(),
         }
     }
 }

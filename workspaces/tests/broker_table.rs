@@ -29,6 +29,7 @@ fn flow() -> Flow {
         retry: None,
         plan: Plan::default(),
         calls: Vec::new(),
+        starts: Vec::new(),
     }
 }
 

@@ -7,10 +7,11 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
-use signalbox_core::catalog::{Action, Callers, ConnectorKind, NetworkGrant};
-use signalbox_core::check::{CheckRequest, ScriptCode, ScriptKind};
+use signalbox_core::catalog::{Action, Callers, ConnectorKind, NetworkGrant, Repeat};
+use signalbox_core::check::{CheckRequest, CheckScript, ScriptCode, ScriptKind};
 use signalbox_core::codes::Code;
 use signalbox_core::inputs::Type;
+use signalbox_core::retry::{Backoff, Retry};
 use signalbox_core::value::Value;
 use signalbox_workspaces::{parse_root, read};
 use support::{Files, files, folder, good, push, report, root};
@@ -337,4 +338,61 @@ fn a_flow_says_when_it_must_have_ended_and_how_it_is_tried_again() {
     assert_eq!(flow("x").plan.retry_if.as_deref(), Some("error.retryable"));
     assert_eq!(flow("y").retry.as_ref().map(|retry| retry.attempts), Some(4));
     assert_eq!((&flow("z").retry, flow("z").deadline), (&None, None));
+}
+
+#[test]
+fn every_form_of_a_step_is_read() {
+    let flow = r#"
+inputs: { urls: { type: array, default: [] } }
+steps:
+  - { id: fetch, foreach: inputs.urls, parallel: 4, retry: 5, run: http::get(item).status }
+  - { id: other, needs: [], flow: sub, inputs: { days: 7 }, continue_on_error: true }
+  - id: join
+    needs: [fetch, other]
+    while: last == () || index < 2
+    max: 10
+    steps:
+      - { id: poll, run: steps.fetch.len(), stop_if: steps.poll == 0 }
+      - { id: nap, sleep: 30s }
+  - id: way
+    switch:
+      - { when: steps.join == 1, steps: [{ id: one, run: "flow::run(\"sub\", #{ days: 1 })" }] }
+    else: [{ id: none, sleep: "${inputs.urls.len()}" }]
+    retry:
+      { attempts: 9, backoff: fixed, initial: 2s, max: 3s, jitter: false, budget: 1h, retry_if: error.code != "x" }
+"#;
+    let sub = "inputs: { days: { type: integer, required: true } }\nrun: inputs.days\n";
+    let files = files(&[
+        ("signalbox.yaml", "version: 1\nworkspaces: { ops: { kind: platform, path: ops } }\n"),
+        ("ops/flows/all.yaml", flow),
+        ("ops/flows/sub.yaml", sub),
+    ]);
+    assert_eq!(report(&files), "");
+    let read = good(&files);
+    let flow = &read[&"ops".parse().unwrap()].flows[&"all".parse().unwrap()];
+    let [fetch, other, join, way] = flow.plan.steps.as_slice() else { panic!() };
+    let items = Repeat::Foreach { items: "inputs.urls".to_owned(), parallel: 4 };
+    assert_eq!(fetch.repeat, Some(items));
+    assert_eq!(fetch.retry, Some(Retry { attempts: 5, ..Retry::default() }));
+    assert_eq!((other.needs.as_deref(), other.continue_on_error), (Some(&[][..]), true));
+    assert!(matches!(&other.action, Action::Flow { flow, .. } if flow == "sub"));
+    assert_eq!(flow.starts.len(), 1);
+    assert!(matches!(&join.repeat, Some(Repeat::While { max: 10, .. })));
+    assert_eq!(join.lists().flatten().count(), 2);
+    assert_eq!(
+        way.lists().flatten().map(|step| step.id.as_str()).collect::<Vec<_>>(),
+        ["one", "none"]
+    );
+    let retry = way.retry.as_ref().unwrap();
+    assert_eq!((retry.backoff, retry.budget), (Backoff::Fixed, Some(Duration::from_hours(1))));
+    let request = request(&files);
+    let sees = |code: &str| {
+        let is = |script: &&CheckScript| matches!(&script.code, ScriptCode::Inline(inline) if inline.trim() == code);
+        request.scripts.iter().find(is).unwrap().sees.join(" ")
+    };
+    assert_eq!(sees("inputs.urls"), "");
+    assert_eq!(sees("http::get(item).status"), "item index");
+    assert_eq!(sees("last == () || index < 2"), "index last");
+    assert_eq!(sees("steps.poll == 0"), "index last");
+    assert_eq!(sees("error.code != \"x\""), "error");
 }

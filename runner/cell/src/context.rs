@@ -97,12 +97,50 @@ fn look(done: u64) -> Option<Dynamic> {
         if run.stop().is_none() {
             state.attend();
         }
-        state.run.as_ref()?.stop().map(|_| Dynamic::UNIT)
+        state.run.as_ref()?.is_halted().then_some(Dynamic::UNIT)
     })
     .flatten()
 }
 
 impl State {
+    /// Takes in outcomes that branches wait for. Answers whether there were any.
+    pub(crate) fn collect(&mut self) -> bool {
+        self.link.poll();
+        let outcomes = self.link.take_outcomes();
+        let Some(run) = &mut self.run else { return false };
+        let any = !outcomes.is_empty();
+        for (key, outcome) in outcomes {
+            run.take_in(key, outcome);
+        }
+        any
+    }
+
+    /// Says that nothing is evaluated until an outcome comes, with whatever is to be recorded.
+    pub(crate) fn say_waiting(&mut self) {
+        let Some(run) = &mut self.run else { return };
+        let number = run.start.run;
+        let chunk = run.take_chunk();
+        if !chunk.is_empty() {
+            self.link.push(&FromCell::Flush { run: number, chunk });
+        }
+        let seen = self.link.seen();
+        self.link.push(&FromCell::Waiting { run: number, seen });
+    }
+
+    /// Waits until a branch can go on. `None`: the run must stop.
+    pub(crate) fn wait_for_any(&mut self) -> Option<()> {
+        if self.collect() {
+            return Some(());
+        }
+        self.say_waiting();
+        if self.link.wait_any() {
+            self.collect();
+            return Some(());
+        }
+        self.run()?.set_stop(Stop::Unwind);
+        None
+    }
+
     /// Sends what is due and takes in what has come.
     fn attend(&mut self) {
         let Some(run) = &mut self.run else { return };
@@ -144,7 +182,7 @@ pub(crate) fn effect<T>(act: impl FnOnce(&mut State) -> Option<T>) -> HostResult
 pub(crate) fn with_run<T>(act: impl FnOnce(&mut Run) -> T) -> HostResult<T> {
     let result = with(|state| {
         let run = state.run()?;
-        if run.stop().is_some() { None } else { Some(act(run)) }
+        if run.is_halted() { None } else { Some(act(run)) }
     });
     result.flatten().ok_or_else(|| terminated().into())
 }
@@ -157,9 +195,9 @@ pub(crate) fn throw(failure: Failure) -> Box<EvalAltResult> {
     error
 }
 
-/// Whether the run must stop.
+/// Whether whatever is evaluated must be unwound: the run, or the branch.
 pub(crate) fn is_stopped() -> bool {
-    with(|state| state.run.as_ref().is_none_or(|run| run.stop().is_some())).unwrap_or(true)
+    with(|state| state.run.as_ref().is_none_or(Run::is_halted)).unwrap_or(true)
 }
 
 /// Forbids effects while `act` runs.

@@ -2,7 +2,7 @@
 //! are not there.
 
 use signalbox_core::codes::Code;
-use signalbox_core::journal::{Failure, Level, Outcome};
+use signalbox_core::journal::{Failure, Key, Level, Outcome};
 use signalbox_core::secret::hide_markers;
 use signalbox_core::value::{decode, encode};
 use signalbox_core::{Digest, Value};
@@ -89,19 +89,52 @@ fn ask_here(state: &mut State, request: Request) -> Option<Outcome> {
         Some(outcome) => return Some(outcome),
         None => {}
     }
-    let chunk = run.take_chunk();
-    let number = run.start.run;
-    if !std::mem::replace(&mut run.announced, true) {
-        state.link.push(&FromCell::Began { run: number });
+    if !run.is_apart() {
+        return wait_in_place(state, key, fingerprint, request);
     }
+    if run.is_asked(&key) {
+        run.wait_for(key);
+    } else if run.may_ask() {
+        run.note_asked(key.clone(), kind, fingerprint);
+        run.wait_for(key.clone());
+        send(state, false, key, fingerprint, request);
+    } else {
+        run.starve();
+    }
+    None
+}
+
+/// Asks for an effect beside which nothing can go on.
+fn wait_in_place(
+    state: &mut State,
+    key: Key,
+    fingerprint: Digest,
+    request: Request,
+) -> Option<Outcome> {
     let asked = key.clone();
-    let seen = state.link.seen();
-    let effect = Effect { run: number, chunk, key, fingerprint, waits: true, seen, request };
-    state.link.push(&FromCell::Effect(Box::new(effect)));
+    if state.run()?.is_asked(&key) {
+        // It was asked for when there was something beside it.
+        state.say_waiting();
+    } else {
+        send(state, true, key, fingerprint, request);
+    }
     let Some(outcome) = state.link.wait_outcome(&asked) else {
         state.run()?.set_stop(Stop::Unwind);
         return None;
     };
-    state.run()?.count(&outcome)?;
+    let run = state.run()?;
+    run.forget_asked(&asked);
+    run.count(&outcome)?;
     Some(outcome)
+}
+
+fn send(state: &mut State, waits: bool, key: Key, fingerprint: Digest, request: Request) {
+    let Some(run) = &mut state.run else { return };
+    let (number, chunk) = (run.start.run, run.take_chunk());
+    if !std::mem::replace(&mut run.announced, true) {
+        state.link.push(&FromCell::Began { run: number });
+    }
+    let seen = state.link.seen();
+    let effect = Effect { run: number, chunk, key, fingerprint, waits, seen, request };
+    state.link.push(&FromCell::Effect(Box::new(effect)));
 }

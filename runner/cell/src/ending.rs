@@ -53,9 +53,7 @@ fn ending(described: Described, run: &Run) -> End {
     if limit {
         return permanent(Reason::LimitExceeded, Code::LimitExceeded, &text, place);
     }
-    // What a script throws of itself says nothing about trying again: whoever set a retry meant it.
-    let thrown = run.thrown(&text).cloned();
-    let failure = thrown.unwrap_or_else(|| Failure::transient(Code::ScriptError, text));
+    let failure = run.failure_of(&text);
     let error = RunError::plain(failure.code, failure.message.clone());
     End::Error(reason_of(failure.code), at(place, error), failure)
 }

@@ -4,6 +4,7 @@
 //! every effect. It has no network, no files and no clock but the system's; what it must remember
 //! is in the journal that it is given. The runner treats whatever it sends as hostile.
 
+mod branch;
 mod check;
 mod clock;
 mod context;

@@ -150,6 +150,27 @@ impl Link {
         }
     }
 
+    /// Outcomes that have come.
+    pub(crate) fn take_outcomes(&mut self) -> Vec<(Key, Outcome)> {
+        self.seen =
+            self.seen.saturating_add(u32::try_from(self.outcomes.len()).unwrap_or(u32::MAX));
+        self.outcomes.drain().collect()
+    }
+
+    /// Waits for any outcome. Answers whether there is one; if not, the run must stop.
+    pub(crate) fn wait_any(&mut self) -> bool {
+        self.flush();
+        loop {
+            if self.unwind || self.closed {
+                return false;
+            }
+            if !self.outcomes.is_empty() {
+                return true;
+            }
+            self.receive(RecvFlags::empty());
+        }
+    }
+
     /// Reads once. Answers whether there may be more.
     fn receive(&mut self, flags: RecvFlags) -> bool {
         if self.closed {

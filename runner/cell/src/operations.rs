@@ -19,6 +19,17 @@ pub(crate) fn begin(most: u64) {
     NEXT_LOOK.set(LOOK_EVERY.min(most));
 }
 
+/// How many there have been.
+pub(crate) fn done() -> u64 {
+    DONE.get()
+}
+
+/// Has operations not count that will be done again, and the next one look.
+pub(crate) fn give_back(operations: u64) {
+    DONE.set(DONE.get().saturating_sub(operations));
+    look_at_once();
+}
+
 /// Has the next operation look, whichever it is.
 pub(crate) fn look_at_once() {
     NEXT_LOOK.set(0);

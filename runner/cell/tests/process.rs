@@ -84,12 +84,7 @@ impl Cell {
 
     /// The end of a run of some code; `None` when the cell died of it.
     fn evaluate(&mut self, code: &str) -> Option<End> {
-        let step = Step {
-            id: "main".to_owned(),
-            when: None,
-            action: Action::Run { code: code.to_owned(), line: 1 },
-            line: 1,
-        };
+        let step = Step::new("main", Action::Run { code: code.to_owned(), line: 1 }, 1);
         let plan = Plan { steps: vec![step], ..Plan::default() };
         self.send(&ToCell::Program {
             program: 1,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Digest, FlowName, Revision, ServiceName, WorkspaceName};
 use crate::inputs::Schema;
+use crate::retry::Retry;
 use crate::schedule::{Calendar, Schedule};
 use crate::value::Value;
 use crate::webhook::Webhook;
@@ -253,11 +254,14 @@ pub struct Flow {
     pub deadline: Option<Duration>,
     /// Whether and when a run that failed is tried again.
     #[serde(default)]
-    pub retry: Option<crate::retry::Retry>,
+    pub retry: Option<Retry>,
     /// What a cell does for it.
     pub plan: Plan,
     /// Calls to other workspaces that can be seen in its steps and scripts.
     pub calls: Vec<LiteralCall>,
+    /// Starts of flows of the same workspace that can be seen there; each target is a flow's name.
+    #[serde(default)]
+    pub starts: Vec<LiteralCall>,
 }
 
 /// What a cell interprets.
@@ -285,6 +289,85 @@ pub struct Step {
     pub action: Action,
     /// Where it stands in the flow's file, for errors: line, from 1.
     pub line: u32,
+    /// The steps of the same list that must have ended before it; the one before it when not given.
+    #[serde(default)]
+    pub needs: Option<Vec<String>>,
+    /// How it is repeated.
+    #[serde(default)]
+    pub repeat: Option<Repeat>,
+    /// When it is tried again. Each item or round of a repeated step has tries of its own.
+    #[serde(default)]
+    pub retry: Option<Retry>,
+    /// Whether its error becomes its result, `{ error: { code, message } }`, and the flow goes on.
+    #[serde(default)]
+    pub continue_on_error: bool,
+    /// A Rhai expression, evaluated after the step: when it is true, the list of steps around it
+    /// ends well with this step's result, and so does the loop when the list is that of a `while`.
+    #[serde(default)]
+    pub stop_if: Option<String>,
+}
+
+impl Step {
+    /// A step that is executed once, after the one before it.
+    pub fn new(id: impl Into<String>, action: Action, line: u32) -> Self {
+        Self {
+            id: id.into(),
+            when: None,
+            action,
+            line,
+            needs: None,
+            repeat: None,
+            retry: None,
+            continue_on_error: false,
+            stop_if: None,
+        }
+    }
+
+    /// The lists of steps inside of it.
+    pub fn lists(&self) -> impl Iterator<Item = &[Self]> {
+        let (cases, last): (&[Case], &[Self]) = match &self.action {
+            Action::Steps { steps } => (&[], steps),
+            Action::Switch { cases, otherwise } => (cases, otherwise),
+            Action::Run { .. }
+            | Action::Script { .. }
+            | Action::Call { .. }
+            | Action::Flow { .. }
+            | Action::Sleep { .. } => (&[], &[]),
+        };
+        cases.iter().map(|case| case.steps.as_slice()).chain(std::iter::once(last))
+    }
+}
+
+/// How a step is repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Repeat {
+    /// Once for each item of a list; the result is the list of results.
+    Foreach {
+        /// A Rhai expression that gives the list.
+        items: String,
+        /// How many items are under way at once, from 1 to [`MAX_PARALLEL`].
+        parallel: u32,
+    },
+    /// As long as something holds; the result is the last round's.
+    While {
+        /// A Rhai expression.
+        condition: String,
+        /// Most rounds. That the condition still holds after so many is an error.
+        max: u32,
+    },
+}
+
+/// Most branches of one run that are under way at once: DESIGN §6.1.
+pub const MAX_PARALLEL: u32 = 8;
+
+/// One way of a `switch`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Case {
+    /// A Rhai expression; the first case of which it is true is taken.
+    pub when: String,
+    /// What is done.
+    pub steps: Vec<Step>,
 }
 
 /// What a step does.
@@ -311,6 +394,30 @@ pub enum Action {
         target: String,
         /// A template for the inputs.
         inputs: Value,
+    },
+    /// Another flow of the same workspace, as a run of its own.
+    Flow {
+        /// Its name.
+        flow: String,
+        /// A template for the inputs.
+        inputs: Value,
+    },
+    /// A pause. The result is null.
+    Sleep {
+        /// A template for how long: a number of seconds, or a duration.
+        duration: Value,
+    },
+    /// Steps in a list of their own. The result is that of the last.
+    Steps {
+        /// The steps.
+        steps: Vec<Step>,
+    },
+    /// One of several lists of steps. The result is that of its last step; null when none is taken.
+    Switch {
+        /// In the order in which they are looked at.
+        cases: Vec<Case>,
+        /// What is done when there is no case.
+        otherwise: Vec<Step>,
     },
 }
 

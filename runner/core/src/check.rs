@@ -77,6 +77,8 @@ pub struct Facts {
 pub struct FoundCall {
     /// What is named.
     pub target: String,
+    /// Whether it names a flow of the workspace itself, past the broker.
+    pub own: bool,
     /// The inputs' keys when they are a literal map, each with its value in canonical bytes when
     /// that is literal too.
     pub inputs: Option<BTreeMap<String, Option<Vec<u8>>>>,

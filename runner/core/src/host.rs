@@ -158,6 +158,9 @@ functions! {
     Cheap "now" ["now()"]
         "The present as RFC 3339 text in UTC with microseconds; such texts sort by time."
         { r#"now().ends_with("Z")"# => "true", "let a = now(); now() >= a" => "true" }
+    Cheap "parallel" ["parallel(closures)"]
+        "Calls closures side by side and gives the list of their results. Each has its own copy of what it captured. All are awaited; then the error of the first that failed is thrown."
+        { r#"let n = 2; parallel([|| n + 1, || http::get("https://example.test/").status])"# => "[3,200]" }
     Cheap "random" ["random()", "random(low, high)"]
         "A number from 0 up to 1, or a whole number from `low` to `high`, both included. Not for secrets."
         { "let r = random(); r >= 0.0 && r < 1.0" => "true", "random(3, 3)" => "3" }

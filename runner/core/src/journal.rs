@@ -1,5 +1,6 @@
 //! The journal: the ordered record of a run's effects and their outcomes.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,27 @@ pub struct Key {
     pub attempt: u32,
     /// How many effects the scope had before, in this attempt.
     pub ordinal: u32,
+}
+
+impl Key {
+    /// The scope without the tries of its steps: the same for every try.
+    pub fn place(&self) -> Cow<'_, str> {
+        place(&self.scope)
+    }
+}
+
+/// A path of scopes without the tries in it. The second try of a step has the path `deliver#0@2`,
+/// that of an item `deliver#0/[3]@2`. A step's own name is never touched: it may have an `@`, but
+/// is followed by its `#`.
+pub fn place(path: &str) -> Cow<'_, str> {
+    if !path.contains('@') {
+        return Cow::Borrowed(path);
+    }
+    let parts = path.split('/').map(|part| {
+        let name = part.rfind('#').unwrap_or(0);
+        part[name..].find('@').map_or(part, |at| &part[..name + at])
+    });
+    Cow::Owned(parts.collect::<Vec<_>>().join("/"))
 }
 
 /// What happened to an effect.
@@ -130,5 +152,24 @@ impl Chunk {
         self.entries.extend(other.entries);
         self.logs.extend(other.logs);
         self.steps.extend(other.steps);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_the_same_for_every_try() {
+        for (path, expected) in [
+            ("", ""),
+            ("deliver#0", "deliver#0"),
+            ("deliver#0@2", "deliver#0"),
+            ("deliver#0@2/[3]@4/page#1@12", "deliver#0/[3]/page#1"),
+            ("a@2#0@3/#1/[0]", "a@2#0/#1/[0]"),
+            ("a@2#0/b@c#1", "a@2#0/b@c#1"),
+        ] {
+            assert_eq!(place(path), expected);
+        }
     }
 }

@@ -59,15 +59,9 @@ async fn lateness(handle: &Handle) -> Result<f64> {
     let mut late: Vec<_> = runs
         .items
         .iter()
-        .filter_map(|run| match run.trigger {
-            Trigger::Schedule { slot, .. } if slot > since => {
-                Some(run.queued_at.since(slot).as_secs_f64() * 1e3)
-            }
-            Trigger::Schedule { .. }
-            | Trigger::Call { .. }
-            | Trigger::Webhook { .. }
-            | Trigger::Api
-            | Trigger::Retry { .. } => None,
+        .filter_map(|run| {
+            let Trigger::Schedule { slot, .. } = run.trigger else { return None };
+            (slot > since).then(|| run.queued_at.since(slot).as_secs_f64() * 1e3)
         })
         .collect();
     ensure!(late.len() > 100, "only {} slots have fired", late.len());

@@ -1,4 +1,4 @@
-//! Circles in the graph of flows that calls make.
+//! Circles in the graph of flows that calls, and starts of flows of the same workspace, make.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -52,6 +52,11 @@ fn graph(catalog: &Catalog) -> Graph<'_> {
                     continue;
                 };
                 graph.entry(from.clone()).or_default().entry(permit.callee).or_insert(call);
+            }
+            for start in &flow.starts {
+                let Ok(flow) = start.target.parse() else { continue };
+                let to = FlowRef { workspace: workspace.name.clone(), flow };
+                graph.entry(from.clone()).or_default().entry(to).or_insert(start);
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Flow files: YAML with steps, or a bare script that is its only step.
 
+mod actions;
 mod inputs;
+mod needs;
 mod parsed;
 mod reader;
 mod retry;

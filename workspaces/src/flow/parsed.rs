@@ -18,12 +18,7 @@ pub(crate) struct Parsed {
 
 /// A bare `.rhai` file as a flow.
 pub(crate) fn bare(file: &str) -> Parsed {
-    let step = Step {
-        id: "main".to_owned(),
-        when: None,
-        action: Action::Script { path: file.to_owned(), inputs: None },
-        line: 1,
-    };
+    let step = Step::new("main", Action::Script { path: file.to_owned(), inputs: None }, 1);
     Parsed {
         flow: Flow {
             file: file.to_owned(),
@@ -52,5 +47,6 @@ fn empty() -> Flow {
         retry: None,
         plan: Plan::default(),
         calls: Vec::new(),
+        starts: Vec::new(),
     }
 }

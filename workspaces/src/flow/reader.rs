@@ -71,11 +71,13 @@ pub(crate) fn parse(
             code: Vec::new(),
             scripts: BTreeSet::new(),
             calls: Vec::new(),
+            starts: Vec::new(),
             sees: Vec::new(),
+            nesting: 0,
         };
         let flow = reader.flow(&node)?;
-        let Reader { code, scripts, calls, .. } = reader;
-        Some(Parsed { flow: Flow { calls, ..flow }, code, scripts })
+        let Reader { code, scripts, calls, starts, .. } = reader;
+        Some(Parsed { flow: Flow { calls, starts, ..flow }, code, scripts })
     });
     (parsed, faults.into_list())
 }
@@ -88,8 +90,11 @@ pub(super) struct Reader<'a> {
     pub(super) code: Vec<CheckScript>,
     pub(super) scripts: BTreeSet<String>,
     pub(super) calls: Vec<LiteralCall>,
+    pub(super) starts: Vec<LiteralCall>,
     /// What code sees at this place beside `inputs` and `steps`.
     sees: Vec<&'static str>,
+    /// How many lists of steps are around this place.
+    pub(super) nesting: usize,
 }
 
 impl Reader<'_> {
@@ -114,6 +119,7 @@ impl Reader<'_> {
             retry,
             plan: Plan { steps, output, retry_if, ..Plan::default() },
             calls: Vec::new(),
+            starts: Vec::new(),
         })
     }
 

@@ -1,44 +1,76 @@
-//! Steps: what a flow does.
+//! Steps: what a flow does, and in which order.
 
 use std::collections::BTreeMap;
 
-use signalbox_core::broker::Target;
-use signalbox_core::catalog::{Action, LiteralCall, Step};
-use signalbox_core::check::ScriptKind;
+use signalbox_core::catalog::{MAX_PARALLEL, Repeat, Step};
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::Diagnostic;
-use signalbox_core::ids::FlowRef;
-use signalbox_core::value::Value;
 
 use super::reader::Reader;
-use super::templates::literal_inputs;
-use crate::faults::near;
 use crate::fields::{self, Fields};
 use crate::mark::Mark;
-use crate::sources::is_script;
 use crate::yaml::{Entry, Node, Tree};
 
-/// Most steps of one flow.
+/// Most steps of one flow, those in lists of other steps included.
 const MAX_STEPS: usize = 1_000;
-const ACTIONS: [&str; 3] = ["run", "script", "call"];
+/// Deepest nesting of lists of steps.
+const MAX_NESTING: usize = 8;
+/// Most rounds of a `while`: each has at least one entry in the journal.
+const MAX_ROUNDS: i64 = 10_000;
+/// What a flow can be instead of steps.
+const FLOW_ACTIONS: [&str; 3] = ["run", "script", "call"];
+/// What a step can do.
+const ACTIONS: [&str; 7] = ["run", "script", "call", "flow", "sleep", "steps", "switch"];
+const KNOWN: [&str; 19] = [
+    "id",
+    "when",
+    "needs",
+    "foreach",
+    "parallel",
+    "while",
+    "max",
+    "retry",
+    "continue_on_error",
+    "stop_if",
+    "run",
+    "script",
+    "call",
+    "flow",
+    "sleep",
+    "steps",
+    "switch",
+    "else",
+    "inputs",
+];
+/// Fields that mean something beside one of the others only.
+const BESIDE: [(&str, &[&str]); 4] = [
+    ("parallel", &["foreach"]),
+    ("max", &["while"]),
+    ("else", &["switch"]),
+    ("inputs", &["script", "flow"]),
+];
+
+/// The ids of a flow's steps, and where each was given.
+pub(super) type Ids = BTreeMap<String, Mark>;
 
 impl Reader<'_> {
     /// The steps of a flow, or its one action as a step.
     pub(super) fn steps(&mut self, flow: &Fields<'_>) -> Vec<Step> {
         let steps = flow.entry("steps");
-        let given: Vec<_> =
-            steps.into_iter().chain(ACTIONS.iter().filter_map(|name| flow.entry(name))).collect();
+        let given: Vec<_> = steps
+            .into_iter()
+            .chain(FLOW_ACTIONS.iter().filter_map(|name| flow.entry(name)))
+            .collect();
         match given.as_slice() {
             [] => {
                 let message = "a flow needs one of `steps`, `run`, `script` and `call`";
                 self.faults.error(Code::FlowShape, flow.mark, message);
                 Vec::new()
             }
-            [one] if one.key == "steps" => self.list(flow, one),
+            [one] if one.key == "steps" => self.list(&one.node, one.mark, &mut Ids::new()),
             [one] => {
-                let action = self.action(one, None);
-                let line = one.mark.line;
-                let step = |action| Step { id: "main".to_owned(), when: None, action, line };
+                let action = self.action(one, flow, &mut Ids::new());
+                let step = |action| Step::new("main", action, one.mark.line);
                 action.map(step).into_iter().collect()
             }
             [first, others @ ..] => {
@@ -58,49 +90,118 @@ impl Reader<'_> {
         }
     }
 
-    fn list(&mut self, flow: &Fields<'_>, entry: &Entry) -> Vec<Step> {
-        let items = flow.list("steps", self.faults);
-        if matches!(&entry.node.tree, Tree::List(items) if items.is_empty()) {
-            self.faults.error(Code::FlowShape, entry.mark, "a flow needs at least one step");
+    /// A list of steps.
+    pub(super) fn list(&mut self, node: &Node, mark: Mark, ids: &mut Ids) -> Vec<Step> {
+        let Tree::List(items) = &node.tree else {
+            fields::wrong_type(node, "steps", "a list", self.faults);
+            return Vec::new();
+        };
+        if items.is_empty() {
+            self.faults.error(Code::FlowShape, mark, "a list of steps needs at least one");
         }
-        if items.len() > MAX_STEPS {
-            let message = format!("{} steps; a flow has {MAX_STEPS} at most", items.len());
-            self.faults.error(Code::FlowShape, entry.mark, message);
+        if items.len() + ids.len() > MAX_STEPS {
+            let count = items.len() + ids.len();
+            let message = format!("{count} steps; a flow has {MAX_STEPS} at most");
+            self.faults.error(Code::FlowShape, mark, message);
             return Vec::new();
         }
-        let mut ids = BTreeMap::new();
-        items.iter().filter_map(|item| self.step(item, &mut ids)).collect()
+        if self.nesting >= MAX_NESTING {
+            let message = format!("lists of steps are nested {MAX_NESTING} deep at most");
+            self.faults.error(Code::FlowShape, mark, message);
+            return Vec::new();
+        }
+        self.nesting += 1;
+        let read: Vec<_> =
+            items.iter().filter_map(|item| Some((self.step(item, ids)?, item))).collect();
+        self.nesting -= 1;
+        self.check_needs(&read);
+        read.into_iter().map(|(step, _)| step).collect()
     }
 
-    fn step(&mut self, node: &Node, ids: &mut BTreeMap<String, Mark>) -> Option<Step> {
-        let known = ["id", "when", "run", "script", "call", "inputs"];
-        let fields = Fields::open(node, "a step", &known, self.faults)?;
+    fn step(&mut self, node: &Node, ids: &mut Ids) -> Option<Step> {
+        let fields = Fields::open(node, "a step", &KNOWN, self.faults)?;
         let id = self.id(&fields, ids);
         let when = fields.get("when").and_then(|node| self.expression(node, "when"));
+        let repeat = self.repeat(&fields);
+        let names: &[&'static str] = match &repeat {
+            None => &[],
+            Some(Repeat::Foreach { .. }) => &["item", "index"],
+            Some(Repeat::While { .. }) => &["index", "last"],
+        };
+        let (action, retry) = self.seeing(names, |reader| {
+            (reader.one_action(&fields, node.mark, ids), reader.retry(&fields))
+        });
+        let stop_if = fields.get("stop_if").and_then(|node| self.expression(node, "stop_if"));
+        let continue_on_error = fields.truth("continue_on_error", self.faults).unwrap_or(false);
+        let needs = self.needs(&fields);
+        Some(Step {
+            when,
+            needs,
+            repeat,
+            retry,
+            continue_on_error,
+            stop_if,
+            ..Step::new(id?, action?, node.mark.line)
+        })
+    }
+
+    fn one_action(
+        &mut self,
+        fields: &Fields<'_>,
+        mark: Mark,
+        ids: &mut Ids,
+    ) -> Option<signalbox_core::catalog::Action> {
+        for (name, beside) in BESIDE {
+            let Some(entry) = fields.entry(name) else { continue };
+            if beside.iter().all(|other| fields.entry(other).is_none()) {
+                let others = beside.join("` or `");
+                let message = format!("`{name}` means nothing without `{others}`");
+                let call = name == "inputs" && fields.entry("call").is_some();
+                let help = call.then(|| "put `inputs` into `call`".to_owned());
+                self.faults.error_with_help(Code::FlowShape, entry.mark, message, help);
+            }
+        }
         let given: Vec<_> = ACTIONS.iter().filter_map(|name| fields.entry(name)).collect();
-        let action = match given.as_slice() {
+        match given.as_slice() {
             [] => {
-                let message = "a step needs one of `run`, `script` and `call`";
-                self.faults.error(Code::FlowShape, node.mark, message);
+                let message = "a step needs one of `run`, `script`, `call`, `flow`, `sleep`, \
+                               `steps` and `switch`";
+                self.faults.error(Code::FlowShape, mark, message);
                 None
             }
-            [one] => {
-                if let Some(inputs) = fields.entry("inputs").filter(|_| one.key != "script") {
-                    let message = format!("a step with `{}` has no `inputs` of its own", one.key);
-                    let help = (one.key == "call").then(|| "put `inputs` into `call`".to_owned());
-                    self.faults.error_with_help(Code::FlowShape, inputs.mark, message, help);
-                }
-                self.action(one, fields.get("inputs"))
-            }
+            [one] => self.action(one, fields, ids),
             [first, others @ ..] => {
                 self.too_many(first, others, "a step");
                 None
             }
-        };
-        Some(Step { id: id?, when, action: action?, line: node.mark.line })
+        }
     }
 
-    fn id(&mut self, fields: &Fields<'_>, ids: &mut BTreeMap<String, Mark>) -> Option<String> {
+    /// `foreach` or `while`.
+    fn repeat(&mut self, fields: &Fields<'_>) -> Option<Repeat> {
+        match (fields.entry("foreach"), fields.entry("while")) {
+            (None, None) => None,
+            (Some(first), Some(second)) => {
+                self.too_many(first, &[second], "a step");
+                None
+            }
+            (Some(entry), None) => {
+                let items = self.expression(&entry.node, "foreach");
+                let parallel = fields.int("parallel", 1..=i64::from(MAX_PARALLEL), self.faults);
+                let parallel = parallel.and_then(|count| count.try_into().ok()).unwrap_or(1);
+                Some(Repeat::Foreach { items: items?, parallel })
+            }
+            (None, Some(entry)) => {
+                let condition = self
+                    .seeing(&["index", "last"], |reader| reader.expression(&entry.node, "while"));
+                let given = fields.named_at(entry.mark).required("max", self.faults).is_some();
+                let max = fields.int("max", 1..=MAX_ROUNDS, self.faults).filter(|_| given)?;
+                Some(Repeat::While { condition: condition?, max: max.try_into().ok()? })
+            }
+        }
+    }
+
+    fn id(&mut self, fields: &Fields<'_>, ids: &mut Ids) -> Option<String> {
         let node = fields.required("id", self.faults)?;
         let id = fields::text(node, "id", self.faults)?;
         let fits = (1..=64).contains(&id.len())
@@ -123,91 +224,5 @@ impl Reader<'_> {
             ids.insert(id.to_owned(), node.mark);
         }
         Some(id.to_owned())
-    }
-
-    fn action(&mut self, entry: &Entry, inputs: Option<&Node>) -> Option<Action> {
-        match entry.key.as_str() {
-            "run" => self.run(&entry.node),
-            "script" => self.script(&entry.node, inputs),
-            _ => self.call(entry),
-        }
-    }
-
-    fn run(&mut self, node: &Node) -> Option<Action> {
-        let Tree::Text(text) = &node.tree else {
-            fields::wrong_type(node, "run", "Rhai code", self.faults);
-            return None;
-        };
-        let (code, origin) = text.code();
-        self.check(ScriptKind::Run, code, origin);
-        Some(Action::Run { code: text.text.clone(), line: text.line })
-    }
-
-    fn script(&mut self, node: &Node, inputs: Option<&Node>) -> Option<Action> {
-        let path = fields::text(node, "script", self.faults)?;
-        let inputs = inputs.map(|node| self.template(node));
-        if !is_script(path) {
-            let message = format!("`{}` does not end in `.rhai`", fields::shown(path));
-            self.faults.error(Code::InvalidValue, node.mark, message);
-            return None;
-        }
-        if !self.context.folder.files.contains_key(path) {
-            let message = format!("the workspace has no `{}`", fields::shown(path));
-            let help = near(path, self.context.scripts());
-            self.faults.error_with_help(Code::FileMissing, node.mark, message, help);
-            return None;
-        }
-        self.scripts.insert(path.to_owned());
-        Some(Action::Script { path: path.to_owned(), inputs })
-    }
-
-    fn call(&mut self, entry: &Entry) -> Option<Action> {
-        let known = ["service", "workspace", "flow", "inputs"];
-        let fields = Fields::open(&entry.node, "a call", &known, self.faults)?;
-        let fields = fields.named_at(entry.mark);
-        let inputs = match fields.get("inputs") {
-            None => Value::map::<&str, 0>([]),
-            Some(node) => self.template(node),
-        };
-        let (target, mark) = self.target(&fields)?;
-        if let Some(node) = fields.get("inputs").filter(|_| inputs.as_map().is_none()) {
-            fields::wrong_type(node, "inputs", "a map", self.faults);
-            return None;
-        }
-        let target = target.to_string();
-        self.calls.push(LiteralCall {
-            target: target.clone(),
-            inputs: literal_inputs(&inputs),
-            file: self.context.full(self.file),
-            line: mark.line,
-            column: mark.column,
-        });
-        Some(Action::Call { target, inputs })
-    }
-
-    fn target(&mut self, fields: &Fields<'_>) -> Option<(Target, Mark)> {
-        let faults = &mut *self.faults;
-        match (fields.get("service"), fields.get("workspace"), fields.get("flow")) {
-            (Some(node), None, None) => match fields::parsed(node, "service", faults)? {
-                target @ Target::Service(..) => Some((target, node.mark)),
-                Target::Flow(flow) => {
-                    let message = format!("`{flow}` is a flow, not a service");
-                    let help = "name it with `workspace` and `flow`".to_owned();
-                    faults.error_with_help(Code::InvalidName, node.mark, message, Some(help));
-                    None
-                }
-            },
-            (None, Some(_), Some(node)) => {
-                let workspace = fields.name("workspace", faults);
-                let flow = fields.name("flow", faults);
-                let target = Target::Flow(FlowRef { workspace: workspace?, flow: flow? });
-                Some((target, node.mark))
-            }
-            _ => {
-                let message = "a call names either `service`, or `workspace` and `flow`";
-                faults.error(Code::FlowShape, fields.mark, message);
-                None
-            }
-        }
     }
 }

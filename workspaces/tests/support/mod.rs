@@ -171,7 +171,7 @@ fn scan(script: &CheckScript, texts: &BTreeMap<String, String>) -> Facts {
             let target = line[at..].split('"').nth(1).unwrap().to_owned();
             let inputs = line[at..].contains("#{}").then(BTreeMap::new);
             let (line, column) = (script.origin.0 + number, column(at));
-            facts.calls.push(FoundCall { target, inputs, line, column });
+            facts.calls.push(FoundCall { target, own: false, inputs, line, column });
         }
     }
     facts

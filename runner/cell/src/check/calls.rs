@@ -1,4 +1,4 @@
-//! Calls through the broker that can be seen without running anything.
+//! Calls of other flows that can be seen without running anything.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,14 @@ use super::syntax::at;
 use crate::value::to_value;
 
 impl Checker<'_> {
-    /// Collects a call of `broker::request` or `broker::start` whose target is a literal.
+    /// Collects a call through the broker, or a start of a flow of the workspace itself, whose
+    /// target is a literal.
     pub(super) fn collect_call(&mut self, call: &FnCallExpr, position: Position, full: &str) {
-        if !matches!(full, "broker::request" | "broker::start") {
-            return;
-        }
+        let own = match full {
+            "broker::request" | "broker::start" => false,
+            "flow::run" | "flow::start" => true,
+            _ => return,
+        };
         let Some(Expr::StringConstant(target, _)) = call.args.first() else { return };
         let inputs = match call.args.get(1) {
             Some(inputs) => keys_of(inputs),
@@ -25,6 +28,7 @@ impl Checker<'_> {
         let place = self.place(at(position), 1);
         self.facts.calls.push(FoundCall {
             target: target.to_string(),
+            own,
             inputs,
             line: place.line,
             column: place.column,

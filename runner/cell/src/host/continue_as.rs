@@ -20,6 +20,16 @@ fn continue_as(inputs: Map) -> HostResult<Dynamic> {
             format!("inputs of {} bytes are over the bound of {MAX_RESULT}", inputs.len());
         return super::fail(Code::LimitExceeded, message);
     }
-    context::with_run(|run| run.set_stop(Stop::Continue(inputs)))?;
-    Err(terminated().into())
+    // What is beside it would be left in the middle.
+    let allowed = context::with_run(|run| {
+        let allowed = !run.has_branches();
+        if allowed {
+            run.set_stop(Stop::Continue(inputs));
+        }
+        allowed
+    })?;
+    if allowed {
+        return Err(terminated().into());
+    }
+    super::fail(Code::Conflict, "`continue_as` inside of something that runs side by side")
 }

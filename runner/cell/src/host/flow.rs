@@ -6,10 +6,11 @@ use signalbox_core::codes::Code;
 use signalbox_core::value::encode;
 
 use super::{open_map, open_text, placed};
+use crate::context;
 use crate::effect::ask;
 use crate::fault::HostResult;
 use crate::protocol::Request;
-use crate::value::to_dynamic;
+use crate::value::{refuse_secrets, to_dynamic};
 
 const INPUTS: &str = "the inputs of a flow";
 
@@ -30,6 +31,12 @@ pub(super) fn register(engine: &mut Engine) {
         })
     });
     engine.register_static_module("flow", module.into());
+}
+
+/// Runs a flow and waits for its result. Also for a step's `flow:`.
+pub(crate) fn run_flow(flow: &str, inputs: &Value) -> HostResult<Value> {
+    refuse_secrets(inputs, INPUTS).map_err(context::throw)?;
+    ask(Request::Flow { flow: flow.to_owned(), inputs: encode(inputs), wait: true })
 }
 
 fn begin(flow: &str, inputs: &Value, wait: bool) -> HostResult<Dynamic> {

@@ -17,6 +17,7 @@ mod json;
 mod log;
 mod now;
 mod options;
+mod parallel;
 mod random;
 mod regex;
 mod register;
@@ -34,10 +35,10 @@ mod url;
 mod uuid;
 mod yaml;
 
-pub(crate) use broker::request;
 pub(crate) use register::register;
 #[cfg(test)]
 pub(crate) use secret::proof;
+pub(crate) use {broker::request, flow::run_flow, sleep::sleep};
 
 use arguments::{argument, fail, open_argument, open_map, open_text, placed};
 

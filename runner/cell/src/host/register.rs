@@ -4,8 +4,8 @@ use rhai::Engine;
 
 use super::{
     base64, broker, connector, continue_as, csv, env, flow, hash, hmac, http, json, log, now,
-    random, regex, response, run, secret, sleep, state, stats, step, text, time, toml, url, uuid,
-    yaml,
+    parallel, random, regex, response, run, secret, sleep, state, stats, step, text, time, toml,
+    url, uuid, yaml,
 };
 
 /// Adds every host function to an engine.
@@ -23,6 +23,7 @@ pub(crate) fn register(engine: &mut Engine) {
     json::register(engine);
     log::register(engine);
     now::register(engine);
+    parallel::register(engine);
     random::register(engine);
     regex::register(engine);
     response::register(engine);

@@ -1,13 +1,21 @@
 //! What `http::*` and `http` connectors answer.
 
+use std::time::Duration;
+
 use rhai::{Blob, Dynamic, Engine, Map};
 use signalbox_core::Value;
+use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
 use signalbox_core::value::from_json_str;
 
+use crate::context;
 use crate::fault::HostResult;
 use crate::protocol::malformed_value;
+use crate::run::After;
 use crate::value::{Response, to_dynamic};
+
+/// Statuses whose Retry-After means that the same request may be answered later.
+const BUSY: [i64; 2] = [429, 503];
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Response>("response");
@@ -28,7 +36,23 @@ pub(super) fn register(engine: &mut Engine) {
 
 /// The response that an outcome tells of.
 pub(super) fn of_outcome(outcome: &Value) -> HostResult<Response> {
-    Response::read(outcome).ok_or_else(|| crate::context::throw(malformed_value()))
+    let response = Response::read(outcome).ok_or_else(|| context::throw(malformed_value()))?;
+    context::with_run(|run| run.note_after(retry_after(&response)))?;
+    Ok(response)
+}
+
+/// How long the other side wants to be left alone: seconds, or a date of HTTP.
+fn retry_after(response: &Response) -> Option<After> {
+    if !BUSY.contains(&response.status) {
+        return None;
+    }
+    let Value::String(text) = response.headers.get("retry-after")? else { return None };
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(After::Pause(Duration::from_secs(seconds)));
+    }
+    let date = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(After::Moment(Timestamp(date.timestamp().as_microsecond())))
 }
 
 fn text(response: &Response) -> HostResult<String> {

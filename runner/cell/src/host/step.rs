@@ -2,7 +2,6 @@
 
 use rhai::{Dynamic, Engine, FnPtr, NativeCallContext};
 use signalbox_core::codes::Code;
-use signalbox_core::journal::Failure;
 
 use crate::context;
 use crate::fault::{Described, HostResult, describe, terminated};
@@ -68,8 +67,7 @@ fn keep(value: &Dynamic) -> HostResult<Dynamic> {
 fn lose(described: Described) -> HostResult<Dynamic> {
     let Described { text, place, .. } = described;
     let failure = context::with_run(|run| {
-        let known = run.thrown(&text).cloned();
-        let failure = known.unwrap_or_else(|| Failure::permanent(Code::ScriptError, text));
+        let failure = run.failure_of(&text);
         run.fail_step(failure.clone(), place);
         failure
     })?;

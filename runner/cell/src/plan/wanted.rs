@@ -1,13 +1,13 @@
 //! Whether the run of a schedule's slot is wanted at all.
 
-use rhai::{Engine, EvalAltResult, Scope};
+use rhai::{Engine, Scope};
 use signalbox_core::Value;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::schedule::Dynamic;
 
-use super::interpret::{Broken, leave};
+use super::flow::{Broken, leave, wrong};
 use super::program::Code;
-use crate::fault::{NOWHERE, inline_source};
+use crate::fault::inline_source;
 use crate::script::compile_expression;
 use crate::value::to_dynamic;
 
@@ -36,9 +36,8 @@ pub(crate) fn is_wanted(
     match leave(engine.eval_ast_with_scope(&mut scope, &code.ast), &code)? {
         Value::Bool(wanted) => Ok(wanted),
         other => {
-            let message = format!("`dynamic` must be true or false, not of type {}", other.kind());
-            let error = EvalAltResult::ErrorRuntime(message.into(), NOWHERE);
-            Err(Broken::of(&error, &code.source))
+            let kind = other.kind();
+            Err(wrong(&code, format!("`dynamic` must be true or false, not of type {kind}")))
         }
     }
 }

@@ -1,10 +1,14 @@
 //! The run that is evaluated.
 
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use signalbox_core::clock::Timestamp;
+use signalbox_core::codes::Code;
 use signalbox_core::journal::{Chunk, Entry, Failure};
 
+use super::branches::{Asked, Branch};
 use super::random::Random;
 use super::replay::Replay;
 use super::{Scope, Setting};
@@ -34,11 +38,27 @@ pub(crate) enum Stop {
     Continue(Vec<u8>),
 }
 
+/// How long another side wants to be left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    /// For so long.
+    Pause(Duration),
+    /// Until then.
+    Moment(Timestamp),
+}
+
 /// The run that is evaluated.
 pub(crate) struct Run {
     pub(crate) start: Start,
     pub(crate) setting: Rc<Setting>,
     pub(super) replay: Replay,
+    /// Evaluations of branches, innermost last.
+    pub(super) branches: Vec<Branch>,
+    pub(super) asked: Asked,
+    /// When each step of a branch was begun for the first time, by path.
+    pub(super) begun: HashMap<String, (Instant, Timestamp)>,
+    /// Steps of branches that ended with an error, by path.
+    pub(super) abandoned: HashSet<String>,
     pub(super) scopes: Vec<Scope>,
     pub(super) chunk: Chunk,
     chunk_bytes: usize,
@@ -54,7 +74,11 @@ pub(crate) struct Run {
     pub(crate) announced: bool,
     pub(crate) random: Random,
     /// The failure that was thrown last, to know it again when it ends the run.
-    thrown: Option<Failure>,
+    pub(super) thrown: Option<Failure>,
+    /// How many steps around the present place may be tried again.
+    pub(super) tried: u32,
+    /// Whether the flow's `retry_if` says that trying again cannot help.
+    hopeless: bool,
     /// Where the error happened that a step ended with.
     pub(super) place: Option<(String, Place)>,
 }
@@ -66,6 +90,10 @@ impl Run {
             random: Random::new(start.seed),
             start,
             setting,
+            branches: Vec::new(),
+            asked: Asked::new(),
+            begun: HashMap::new(),
+            abandoned: HashSet::new(),
             scopes: vec![Scope::root()],
             chunk: Chunk::default(),
             chunk_bytes: 0,
@@ -78,6 +106,8 @@ impl Run {
             began: Instant::now(),
             announced: false,
             thrown: None,
+            tried: 0,
+            hopeless: false,
             place: None,
         }
     }
@@ -115,6 +145,41 @@ impl Run {
                 == Some(failure.message.as_str())
         };
         self.thrown.as_ref().filter(told)
+    }
+
+    /// The failure that an error with this text is. What a script throws of itself says nothing
+    /// about trying again: whoever set a retry meant it.
+    pub(crate) fn failure_of(&self, text: &str) -> Failure {
+        let known = self.thrown(text).cloned();
+        let failure = known.unwrap_or_else(|| Failure::transient(Code::ScriptError, text));
+        Failure { retryable: failure.retryable && !self.hopeless, ..failure }
+    }
+
+    /// Begins a step that may be tried again: results of steps in it are kept.
+    pub(crate) fn begin_tries(&mut self) {
+        self.tried += 1;
+    }
+
+    /// Ends what [`Self::begin_tries`] began.
+    pub(crate) fn end_tries(&mut self) {
+        self.tried -= 1;
+    }
+
+    /// Has the run's failure not be retryable.
+    pub(crate) fn give_up(&mut self) {
+        self.hopeless = true;
+    }
+
+    /// Notes what a response says about being asked again, for the steps around it.
+    pub(crate) fn note_after(&mut self, after: Option<After>) {
+        for scope in &mut self.scopes {
+            scope.after = after;
+        }
+    }
+
+    /// What the last response inside of the present scope said about being asked again.
+    pub(crate) fn after(&self) -> Option<After> {
+        self.scopes.last().and_then(|scope| scope.after)
     }
 
     /// Where the error with this text happened, if a step ended with it.

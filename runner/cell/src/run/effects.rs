@@ -3,7 +3,7 @@
 use signalbox_core::Digest;
 use signalbox_core::journal::{Entry, Key, Outcome};
 
-use super::replay::Recorded;
+use super::replay::{Recorded, STEP};
 use super::{Run, Stop};
 
 /// Most entries in the journal of one run: DESIGN §6.7.
@@ -14,7 +14,17 @@ const MAX_JOURNAL: usize = 64 << 20;
 impl Run {
     /// The key of the next effect. `None`: the run must stop.
     pub(crate) fn next_key(&mut self) -> Option<Key> {
-        if self.stop.is_some() {
+        self.count_entry()?;
+        let attempt = self.start.about.attempt;
+        let scope = self.scopes.last_mut()?;
+        let ordinal = scope.ordinal;
+        scope.ordinal += 1;
+        Some(Key { scope: scope.path.clone(), attempt, ordinal })
+    }
+
+    /// Counts something that is recorded. `None`: the run must stop.
+    pub(crate) fn count_entry(&mut self) -> Option<()> {
+        if self.is_halted() {
             return None;
         }
         if let Some(place) = self.pure.last() {
@@ -29,11 +39,7 @@ impl Run {
             self.set_stop(Stop::Limit(format!("more than {MAX_ENTRIES} effects in one run")));
             return None;
         }
-        let attempt = self.start.about.attempt;
-        let scope = self.scopes.last_mut()?;
-        let ordinal = scope.ordinal;
-        scope.ordinal += 1;
-        Some(Key { scope: scope.path.clone(), attempt, ordinal })
+        Some(())
     }
 
     /// What the journal has under a key. The outer `None`: the run must stop.
@@ -84,6 +90,10 @@ impl Run {
         self.count(&outcome);
         self.wait_for_record(bytes + key.scope.len() + 64);
         let at = crate::clock::now();
-        self.chunk.entries.push(Entry { key, kind: kind.to_owned(), fingerprint, outcome, at });
+        let entry = Entry { key, kind: kind.to_owned(), fingerprint, outcome, at };
+        if self.is_apart() || (self.tried > 0 && kind == STEP) {
+            self.replay.keep(entry.clone());
+        }
+        self.chunk.entries.push(entry);
     }
 }

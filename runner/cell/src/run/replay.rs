@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use signalbox_core::Digest;
 use signalbox_core::clock::Timestamp;
-use signalbox_core::journal::{Entry, Key, Outcome};
+use signalbox_core::journal::{Entry, Key, Outcome, place};
 
 /// The ordinal of the entry that holds a step's own result, in the step's scope.
 pub(super) const RESULT: u32 = u32::MAX;
@@ -17,7 +17,7 @@ pub(super) const SKIPPED: &str = "skipped";
 #[derive(Debug, Default)]
 pub(super) struct Replay {
     entries: HashMap<Key, Entry>,
-    /// Results of steps that succeeded in any attempt, by the step's path.
+    /// Results of steps that succeeded in any attempt and try, by the step's place.
     kept: HashMap<String, Vec<u8>>,
 }
 
@@ -36,23 +36,28 @@ impl Replay {
     pub(super) fn new(journal: Vec<Entry>, attempt: u32) -> Self {
         let mut replay = Self::default();
         for entry in journal {
-            match &entry.outcome {
-                Outcome::Done(bytes) if entry.kind == STEP => {
-                    replay.kept.insert(entry.key.scope.clone(), bytes.clone());
-                }
-                _ if entry.key.attempt == attempt => {
-                    // A call that was answered is recorded twice: as pending, then as done.
-                    replay.entries.insert(entry.key.clone(), entry);
-                }
-                _ => {}
+            if entry.key.attempt == attempt || entry.kind == STEP {
+                replay.keep(entry);
             }
         }
         replay
     }
 
+    /// Adds an entry. What was pending is replaced by its outcome.
+    pub(super) fn keep(&mut self, entry: Entry) {
+        match entry.outcome {
+            Outcome::Done(bytes) if entry.kind == STEP => {
+                self.kept.insert(place(&entry.key.scope).into_owned(), bytes);
+            }
+            Outcome::Done(_) | Outcome::Failed(_) | Outcome::Pending => {
+                self.entries.insert(entry.key.clone(), entry);
+            }
+        }
+    }
+
     /// The result of a step that succeeded in this attempt or an earlier one.
     pub(super) fn kept(&self, path: &str) -> Option<&[u8]> {
-        self.kept.get(path).map(Vec::as_slice)
+        self.kept.get(place(path).as_ref()).map(Vec::as_slice)
     }
 
     pub(super) fn look_up(&self, key: &Key, kind: &str, fingerprint: Digest) -> Recorded {

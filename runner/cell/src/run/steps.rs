@@ -4,10 +4,6 @@
 //! So a step that succeeded in any attempt is found by its path alone, while a failure, like every
 //! effect, is only found in the attempt that it belongs to.
 
-use std::collections::HashMap;
-use std::time::Instant;
-
-use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::{Failure, Key, Outcome};
 use signalbox_core::run::{State, StepRecord};
@@ -15,28 +11,12 @@ use signalbox_core::value::{decode, encode};
 use signalbox_core::{Digest, Value};
 
 use super::replay::{RESULT, SKIPPED, STEP};
-use super::{MAX_RESULT, Run, Stop};
+use super::{MAX_RESULT, Run, Scope, Spot, Stop};
 use crate::fault::Place;
 use crate::protocol::malformed_value;
 
 /// Longest path of a scope, in bytes: every journal entry carries one.
 const MAX_PATH: usize = 1000;
-
-/// Where effects are counted: the flow itself, or a step.
-#[derive(Debug)]
-pub(crate) struct Scope {
-    /// The path in keys: `deliver#0/page#2`.
-    pub(super) path: String,
-    /// The path as shown: `deliver/page#2`.
-    pub(super) shown: String,
-    /// How many effects it had.
-    pub(super) ordinal: u32,
-    /// When it began, in whichever evaluation that was.
-    pub(super) started_at: Timestamp,
-    began: Instant,
-    /// How often each step was begun in it.
-    occurrences: HashMap<String, u32>,
-}
 
 /// What is to be done about a step.
 #[derive(Debug)]
@@ -49,46 +29,29 @@ pub(crate) enum Begin {
     Execute,
 }
 
-impl Scope {
-    pub(super) fn root() -> Self {
-        Self::new(String::new(), String::new())
-    }
-
-    fn new(path: String, shown: String) -> Self {
-        Self {
-            path,
-            shown,
-            ordinal: 0,
-            started_at: crate::clock::now(),
-            began: Instant::now(),
-            occurrences: HashMap::new(),
-        }
-    }
-
-    /// The scope of a step's next occurrence in this one.
-    fn enter(&mut self, name: &str) -> Self {
-        let name: String = name
-            .chars()
-            .map(|c| if matches!(c, '/' | '#') || c.is_control() { '_' } else { c })
-            .collect();
-        let count = self.occurrences.entry(name.clone()).or_default();
-        let occurrence = std::mem::replace(count, *count + 1);
-        let slash = if self.path.is_empty() { "" } else { "/" };
-        let path = format!("{}{slash}{name}#{occurrence}", self.path);
-        let shown = match occurrence {
-            0 => format!("{}{slash}{name}", self.shown),
-            _ => format!("{}{slash}{name}#{occurrence}", self.shown),
-        };
-        Self::new(path, shown)
-    }
-}
-
 impl Run {
     /// Begins a step. `None`: the run must stop.
     pub(crate) fn begin_step(&mut self, name: &str) -> Option<Begin> {
+        let spot = self.step_spot(name)?;
+        self.begin(&spot, 1)
+    }
+
+    /// Where the next occurrence of a step stands. `None`: the run must stop.
+    pub(crate) fn step_spot(&mut self, name: &str) -> Option<Spot> {
         // A step takes an ordinal of the scope around it, so that its place among effects counts.
         self.next_key()?;
-        let scope = self.scopes.last_mut()?.enter(name);
+        Some(self.scopes.last_mut()?.step(name))
+    }
+
+    /// Where the branches of the next `parallel` stand. `None`: the run must stop.
+    pub(crate) fn parallel_spot(&mut self) -> Option<Spot> {
+        self.next_key()?;
+        Some(self.scopes.last_mut()?.parallel())
+    }
+
+    /// Begins a try of the step at a spot. `None`: the run must stop.
+    pub(crate) fn begin(&mut self, spot: &Spot, attempt: u32) -> Option<Begin> {
+        let mut scope = spot.scope(attempt);
         if scope.path.len() > MAX_PATH {
             self.set_stop(Stop::Limit(format!("a path of steps longer than {MAX_PATH} bytes")));
             return None;
@@ -96,6 +59,11 @@ impl Run {
         if let Some(bytes) = self.replay.kept(&scope.path) {
             let value = decode(bytes);
             return Some(value.map_or_else(|_| Begin::Failed(malformed_value()), Begin::Kept));
+        }
+        if self.is_apart() {
+            let first = (scope.began, scope.started_at);
+            let first = self.begun.entry(scope.path.clone()).or_insert(first);
+            (scope.began, scope.started_at) = *first;
         }
         let key = self.result_key(&scope.path);
         self.scopes.push(scope);
@@ -109,8 +77,37 @@ impl Run {
         }
     }
 
+    /// Counts effects in a scope that is no step's, until [`Self::leave_scope`].
+    pub(crate) fn enter_scope(&mut self, scope: Scope) {
+        self.scopes.push(scope);
+    }
+
+    /// Ends what [`Self::enter_scope`] began.
+    pub(crate) fn leave_scope(&mut self) -> Option<Scope> {
+        self.scopes.pop()
+    }
+
+    /// The innermost scope.
+    pub(crate) fn scope(&self) -> Option<&Scope> {
+        self.scopes.last()
+    }
+
     /// Ends the step that was begun last, well. Fails the step when its result is too large.
     pub(crate) fn end_step(&mut self, result: &Value) -> Result<(), Failure> {
+        self.succeed(result, State::Succeeded, None)
+    }
+
+    /// Ends the step that was begun last, which failed, with a result that stands for the error.
+    pub(crate) fn forgive_step(&mut self, result: &Value, error: String) -> Result<(), Failure> {
+        self.succeed(result, State::Failed, Some(error))
+    }
+
+    fn succeed(
+        &mut self,
+        result: &Value,
+        state: State,
+        error: Option<String>,
+    ) -> Result<(), Failure> {
         let bytes = encode(result);
         if bytes.len() > MAX_RESULT {
             let message = format!(
@@ -123,7 +120,7 @@ impl Run {
             let key = self.result_key(&scope.path);
             let print = fingerprint(&scope.path);
             self.record(key, STEP, print, Outcome::Done(bytes));
-            self.note(&scope, State::Succeeded, None);
+            self.note(&scope, state, error);
         }
         Ok(())
     }
@@ -143,7 +140,10 @@ impl Run {
     /// replay comes to the same end by itself, and knows the place of the error.
     pub(crate) fn abandon_step(&mut self, error: String) {
         if let Some(scope) = self.scopes.pop() {
-            self.note(&scope, State::Failed, Some(error));
+            // A branch around it may be evaluated again: then it comes to the same end once more.
+            if !self.is_apart() || self.abandoned.insert(scope.path.clone()) {
+                self.note(&scope, State::Failed, Some(error));
+            }
         }
     }
 
@@ -155,7 +155,7 @@ impl Run {
     /// Notes a step that was not to be executed. `None`: the run must stop.
     pub(crate) fn skip_step(&mut self, name: &str) -> Option<()> {
         self.next_key()?;
-        let scope = self.scopes.last_mut()?.enter(name);
+        let scope = self.scopes.last_mut()?.step(name).branch();
         let key = self.result_key(&scope.path);
         let print = fingerprint(&scope.path);
         if self.recorded(&key, SKIPPED, print)?.is_none() {
@@ -175,7 +175,7 @@ impl Run {
         self.chunk.steps.push(StepRecord {
             id: scope.shown.clone(),
             state,
-            attempt: self.start.about.attempt,
+            attempt: scope.attempt,
             started_at: scope.started_at,
             duration_us: duration,
             error,

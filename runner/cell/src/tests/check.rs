@@ -79,10 +79,17 @@ fn every_unknown_name_is_found_with_its_place() {
 }
 
 #[test]
-fn sleep_and_eval_do_not_exist() {
-    assert_eq!(codes(&check(ScriptKind::Run, (1, 1), "sleep(1)"))[0].0, Code::UnknownFunction);
+fn eval_and_the_clock_of_rhai_do_not_exist() {
     assert!(!check(ScriptKind::Run, (1, 1), "eval(\"1\")").diagnostics.is_empty());
     assert_eq!(codes(&check(ScriptKind::Run, (1, 1), "timestamp()"))[0].0, Code::UnknownFunction);
+}
+
+#[test]
+fn starts_of_flows_are_told_from_calls() {
+    let facts =
+        check(ScriptKind::Run, (1, 1), "flow::run(\"a/b\", #{ x: 1 }); broker::start(\"c@1\")");
+    let found: Vec<_> = facts.calls.iter().map(|call| (call.target.as_str(), call.own)).collect();
+    assert_eq!(found, [("a/b", true), ("c@1", false)]);
 }
 
 #[test]

@@ -8,14 +8,16 @@ use std::thread::JoinHandle;
 use signalbox_core::catalog::{Action, Plan, Step};
 use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
-use signalbox_core::journal::{Chunk, Entry, Failure, LogLine, Outcome};
+use signalbox_core::journal::{Chunk, Entry, Failure, Key, LogLine, Outcome};
 use signalbox_core::run::{Reason, RunError, StepRecord};
 use signalbox_core::schedule::Dynamic;
 use signalbox_core::value::{decode, encode, from_json_str};
 use signalbox_core::{RunId, Value};
 
 use crate::link::Link;
-use crate::protocol::{About, End, FromCell, Request, Start, ToCell, read_frame, write_frame};
+use crate::protocol::{
+    About, Effect, End, FromCell, Request, Start, ToCell, read_frame, write_frame,
+};
 
 /// A plan of one step of code.
 pub(super) fn run(code: &str) -> Plan {
@@ -24,11 +26,8 @@ pub(super) fn run(code: &str) -> Plan {
 
 /// A plan of steps of code.
 pub(super) fn steps(steps: &[(&str, &str)]) -> Plan {
-    let step = |(id, code): &(&str, &str)| Step {
-        id: (*id).to_owned(),
-        when: None,
-        action: Action::Run { code: (*code).to_owned(), line: 10 },
-        line: 9,
+    let step = |(id, code): &(&str, &str)| {
+        Step::new(*id, Action::Run { code: (*code).to_owned(), line: 10 }, 9)
     };
     Plan { steps: steps.iter().map(step).collect(), ..Plan::default() }
 }
@@ -42,6 +41,14 @@ pub(super) struct Record {
     pub(super) logs: Vec<LogLine>,
     pub(super) steps: Vec<StepRecord>,
     pub(super) requests: Vec<Request>,
+    /// The scope and ordinal of each effect that was asked for, in order.
+    pub(super) asked: Vec<Key>,
+    /// The last of them, as an entry without its outcome.
+    last: Option<Entry>,
+    /// Most effects that were under way at once.
+    pub(super) most: usize,
+    /// How often the run said that it waits.
+    pub(super) waits: usize,
 }
 
 impl Record {
@@ -63,6 +70,11 @@ impl Record {
         }
     }
 
+    /// The entry of the effect that was asked for last, with an outcome.
+    pub(super) fn answered(&self, outcome: &Outcome) -> Entry {
+        Entry { outcome: outcome.clone(), ..self.last.clone().unwrap() }
+    }
+
     fn take(&mut self, chunk: Chunk) {
         self.journal.extend(chunk.entries);
         self.logs.extend(chunk.logs);
@@ -73,6 +85,10 @@ impl Record {
 /// What the test's runner does about an effect.
 pub(super) enum Answer {
     Outcome(Outcome),
+    /// Its outcome when the run waits, behind those of later effects.
+    Late(Outcome),
+    /// No outcome at all.
+    Never,
     /// Stop the run.
     Unwind,
 }
@@ -88,6 +104,8 @@ pub(super) struct Runner {
     pub(super) sources: BTreeMap<String, String>,
     pub(super) state: BTreeMap<String, Value>,
     pub(super) dynamic: Option<Dynamic>,
+    /// Inputs of the runs that were started, by the last digit of their ids.
+    started: Vec<Vec<u8>>,
 }
 
 impl Runner {
@@ -123,6 +141,7 @@ impl Runner {
             sources: BTreeMap::new(),
             state: BTreeMap::new(),
             dynamic: None,
+            started: Vec::new(),
         };
         assert_eq!(runner.receive(), FromCell::Ready { isolation: 1 });
         runner
@@ -232,6 +251,9 @@ impl Runner {
         answer: &mut dyn FnMut(&mut Self, &Request) -> Answer,
     ) -> Record {
         let mut record = Record::default();
+        let mut late: Vec<(Effect, Outcome)> = Vec::new();
+        let mut open: usize = 0;
+        let mut given = 0;
         loop {
             match self.receive() {
                 FromCell::Began { run: of } => assert_eq!(of, run),
@@ -246,26 +268,54 @@ impl Runner {
                     assert_eq!(of, run);
                     return record;
                 }
-                FromCell::Effect(effect) => {
-                    record.take(effect.chunk);
+                FromCell::Waiting { run: of, seen } => {
+                    assert_eq!(of, run);
+                    // An outcome crossed this word: it comes again.
+                    if seen != given {
+                        continue;
+                    }
+                    record.waits += 1;
+                    if let Some((effect, outcome)) = late.pop() {
+                        open -= 1;
+                        given += 1;
+                        self.give(run, effect, outcome, &mut record);
+                    }
+                }
+                FromCell::Effect(mut effect) => {
+                    record.take(std::mem::take(&mut effect.chunk));
+                    assert!(!record.asked.contains(&effect.key), "{:?} twice", effect.key);
+                    record.asked.push(effect.key.clone());
+                    record.last = Some(entry(&effect, Outcome::Pending));
+                    record.requests.push(effect.request.clone());
+                    open += 1;
+                    record.most = record.most.max(open);
+                    let waits = effect.waits;
                     match answer(self, &effect.request) {
                         Answer::Unwind => self.send(&ToCell::Unwind { run }),
-                        Answer::Outcome(outcome) => {
-                            record.journal.push(Entry {
-                                key: effect.key.clone(),
-                                kind: effect.request.kind().to_owned(),
-                                fingerprint: effect.fingerprint,
-                                outcome: outcome.clone(),
-                                at: Timestamp(0),
-                            });
-                            self.send(&ToCell::Outcome { run, key: effect.key, outcome });
+                        Answer::Never => {}
+                        Answer::Late(outcome) if !waits => late.push((*effect, outcome)),
+                        Answer::Outcome(outcome) | Answer::Late(outcome) => {
+                            open -= 1;
+                            given += 1;
+                            self.give(run, *effect, outcome, &mut record);
                         }
                     }
-                    record.requests.push(effect.request);
                 }
                 other => panic!("unexpected {other:?}"),
             }
         }
+    }
+
+    fn give(&mut self, run: u32, effect: Effect, outcome: Outcome, record: &mut Record) {
+        record.journal.push(entry(&effect, outcome.clone()));
+        self.send(&ToCell::Outcome { run, key: effect.key, outcome });
+    }
+
+    /// Evaluates a plan, answering effects as late as can be, the last one first.
+    pub(super) fn late(&mut self, plan: &Plan, journal: &[Entry]) -> Record {
+        let program = self.load(plan);
+        let run = self.start(program, r#"{"n": 3}"#, journal);
+        self.follow(run, &mut |runner, request| Answer::Late(runner.perform(request)))
     }
 
     /// Performs an effect in memory.
@@ -294,7 +344,9 @@ impl Runner {
                 Value::Bool(fits)
             }
             Request::StateDelete { name } => Value::Bool(self.state.remove(name).is_some()),
-            Request::Secret { .. } => Value::Null,
+            Request::Secret { .. } | Request::Sleep { .. } | Request::SleepUntil { .. } => {
+                Value::Null
+            }
             Request::Hmac { message, algorithm, .. } => {
                 Value::Bytes(algorithm.digest(b"the value", message))
             }
@@ -310,16 +362,31 @@ impl Runner {
                     "no such service",
                 ));
             }
-            Request::Call { inputs, wait: true, .. } => decode(inputs).unwrap(),
-            Request::Call { wait: false, .. } | Request::Flow { wait: false, .. } => {
-                Value::from("018c")
+            Request::Call { inputs, wait: true, .. } | Request::Flow { inputs, wait: true, .. } => {
+                decode(inputs).unwrap()
             }
-            Request::Flow { inputs, wait: true, .. } => decode(inputs).unwrap(),
-            Request::FlowWait { .. } | Request::Sleep { .. } | Request::SleepUntil { .. } => {
-                Value::Null
+            Request::Call { wait: false, .. } => Value::from("018c"),
+            Request::Flow { inputs, wait: false, .. } => {
+                self.started.push(inputs.clone());
+                let number = u8::try_from(self.started.len()).unwrap();
+                Value::from(RunId::from_parts(1, [number; 10]).as_str())
+            }
+            Request::FlowWait { run } => {
+                let digits = &run.as_str()[34..];
+                decode(&self.started[usize::from_str_radix(digits, 16).unwrap() - 1]).unwrap()
             }
         };
         Outcome::Done(encode(&value))
+    }
+}
+
+fn entry(effect: &Effect, outcome: Outcome) -> Entry {
+    Entry {
+        key: effect.key.clone(),
+        kind: effect.request.kind().to_owned(),
+        fingerprint: effect.fingerprint,
+        outcome,
+        at: Timestamp(0),
     }
 }
 

@@ -33,7 +33,7 @@ fn a_script_gets_its_inputs_and_a_call_goes_through_the_broker() {
         "s/go.rhai",
         "import \"lib/m\" as m;\nfn main(inputs) { inputs.v += 1; m::twice(inputs.v) }",
     );
-    let step = |id: &str, action| Step { id: id.to_owned(), when: None, action, line: 3 };
+    let step = |id: &str, action| Step::new(id, action, 3);
     let script = Action::Script {
         path: "s/go.rhai".to_owned(),
         inputs: Some(Value::map([("v", Value::from("${inputs.n}"))])),

@@ -2,9 +2,11 @@
 //! refused.
 
 mod convert;
+mod copy;
 mod response;
 mod secret;
 
 pub(crate) use convert::{misused, refuse_secrets, to_dynamic, to_value};
+pub(crate) use copy::Copier;
 pub(crate) use response::Response;
 pub(crate) use secret::Secret;

@@ -38,13 +38,12 @@ impl Context {
         self.shared.live.load().grants(self.workspace())
     }
 
-    /// The same for every try of the same effect of the same run, whatever the attempt.
+    /// The same for every try of the same effect of the same run, whatever the attempt of the run
+    /// or of a step.
     pub(super) fn idempotency_key(&self) -> String {
-        let parts = [
-            self.run.as_str().as_bytes(),
-            self.key.scope.as_bytes(),
-            &self.key.ordinal.to_le_bytes(),
-        ];
+        let place = self.key.place();
+        let parts =
+            [self.run.as_str().as_bytes(), place.as_bytes(), &self.key.ordinal.to_le_bytes()];
         Digest::of_parts(parts).to_string()[..32].to_owned()
     }
 }

@@ -32,6 +32,7 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         retry: None,
         plan: Plan::default(),
         calls: Vec::new(),
+        starts: Vec::new(),
     };
     Workspace {
         name: "ops".parse().unwrap(),
@@ -49,10 +50,10 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         may_start: BTreeMap::new(),
         accepts: BTreeSet::new(),
         uses: BTreeSet::new(),
+        webhooks: BTreeMap::new(),
         flows: [("f".parse().unwrap(), flow)].into(),
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),
-        webhooks: BTreeMap::new(),
     }
 }
 

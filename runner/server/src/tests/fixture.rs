@@ -213,12 +213,7 @@ fn webhooks(flow: &FlowName) -> BTreeMap<String, Webhook> {
 fn scan() -> Flow {
     let count = Field { min: Some(0.0), ..Field::of(Type::Integer) };
     let any = Field::of(Type::Any);
-    let step = Step {
-        id: "look".to_owned(),
-        when: None,
-        action: Action::Run { code: "inputs.n".to_owned(), line: 3 },
-        line: 2,
-    };
+    let step = Step::new("look", Action::Run { code: "inputs.n".to_owned(), line: 3 }, 2);
     Flow {
         file: "flows/monitoring/scan.yaml".to_owned(),
         summary: Some("Looks".to_owned()),
@@ -235,6 +230,7 @@ fn scan() -> Flow {
             line: 3,
             column: 1,
         }],
+        starts: Vec::new(),
     }
 }
 

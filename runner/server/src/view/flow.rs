@@ -63,11 +63,11 @@ pub(crate) struct FlowCall {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FlowStep {
     id: String,
-    /// `run`, `script` or `call`.
+    /// `run`, `script`, `call`, `flow`, `sleep`, `steps` or `switch`.
     kind: &'static str,
     /// The condition, if there is one.
     when: Option<String>,
-    /// The script's path, or what is called.
+    /// The script's path, what is called, or the flow that is run.
     target: Option<String>,
     /// Line of the flow's file, from 1.
     line: u32,
@@ -129,6 +129,10 @@ impl From<&Step> for FlowStep {
             Action::Run { .. } => ("run", None),
             Action::Script { path, .. } => ("script", Some(path.clone())),
             Action::Call { target, .. } => ("call", Some(target.clone())),
+            Action::Flow { flow, .. } => ("flow", Some(flow.clone())),
+            Action::Sleep { .. } => ("sleep", None),
+            Action::Steps { .. } => ("steps", None),
+            Action::Switch { .. } => ("switch", None),
         };
         Self { id: step.id.clone(), kind, when: step.when.clone(), target, line: step.line }
     }

@@ -51,6 +51,7 @@ pub(crate) fn spec(name: &str) -> Workspace {
         retry: None,
         plan: Plan::default(),
         calls: Vec::new(),
+        starts: Vec::new(),
     };
     Workspace {
         name: name.parse().unwrap(),
