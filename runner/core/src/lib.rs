@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file or a socket. What the other crates decide, they decide with
 //! functions of this one; what they exchange, they exchange in its types.
 
+pub mod answer;
 pub mod broker;
 pub mod catalog;
 pub mod check;

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::codes::Code;
 use crate::ids::{DeploymentId, FlowName, FlowRef, RunId, WorkspaceName};
-use crate::journal::{Failure, Outcome};
 
 /// The states of a run. Everything finer is a [`Reason`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -290,23 +289,6 @@ impl Ending {
             Self::Cancelled => State::Cancelled,
             Self::Skipped(_) => State::Skipped,
         }
-    }
-
-    /// What a run that waits for this one gets.
-    pub fn answer(&self) -> Outcome {
-        let failure = match self {
-            Self::Succeeded(result) => return Outcome::Done(result.clone()),
-            Self::Failed(reason, error) => {
-                let message = format!("the called run failed: {} {}", error.code, error.message);
-                let failure = Failure::permanent(Code::CallFailed, message);
-                // What went wrong in a script may go right the next time; a bound stays a bound.
-                Failure { retryable: *reason == Reason::ScriptError, ..failure }
-            }
-            Self::Cancelled | Self::Skipped(_) => {
-                Failure::permanent(Code::Cancelled, "the called run was cancelled")
-            }
-        };
-        Outcome::Failed(failure)
     }
 
     /// The reason that is recorded with the state.

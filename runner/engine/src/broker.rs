@@ -11,9 +11,9 @@ use signalbox_core::{Digest, RunId, value};
 use signalbox_store::contract::{CallDecision, CallRecord, NewCall};
 
 use crate::border::{MAX_VALUE, check_value};
+use crate::deadline::deadline_of;
 use crate::live::Live;
 use crate::rates::Rates;
-use crate::runs::deadline_of;
 
 /// Most bytes of a target in a record.
 const MAX_TARGET: usize = 300;

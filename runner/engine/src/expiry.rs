@@ -13,9 +13,9 @@ use signalbox_core::run::{Reason, State};
 use signalbox_store::contract::{Expired, Named, Write, Written};
 
 use crate::alarm::Alarm;
+use crate::deadline::overdue;
 use crate::events::EventKind;
 use crate::recorder;
-use crate::runs::overdue;
 use crate::shared::Shared;
 
 /// After a failure of the store, so long before the next try.

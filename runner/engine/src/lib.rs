@@ -10,6 +10,7 @@ mod border;
 mod broker;
 mod cells;
 mod checker;
+mod deadline;
 mod deployer;
 mod desk;
 mod dispatcher;

@@ -9,13 +9,14 @@ use signalbox_core::codes::Code;
 use signalbox_core::ids::FlowRef;
 use signalbox_core::inputs::{Fault, list};
 use signalbox_core::journal::{Chunk, Failure, Outcome};
-use signalbox_core::run::{NewRun, RunError, State, Trigger};
-use signalbox_core::{DeploymentId, Digest, FlowName, RunId, Value, value};
+use signalbox_core::run::{NewRun, State, Trigger};
+use signalbox_core::{DeploymentId, Digest, RunId, Value, value};
 use signalbox_store::contract::{Accept, Accepted, IdempotencyKey, RunView, Write, Written};
 
 use tokio::sync::oneshot;
 
 use crate::border::MAX_VALUE;
+use crate::deadline::deadline_of;
 use crate::events::EventKind;
 use crate::live::LiveInfo;
 use crate::options::{Error, Refused};
@@ -58,16 +59,6 @@ pub(crate) fn unfit(flow: &FlowRef, faults: Vec<Fault>) -> Error {
 /// A new run id.
 pub(crate) fn new_id(now: Timestamp) -> Result<RunId, Error> {
     Ok(RunId::from_parts(now.millis(), random::bytes()?))
-}
-
-/// When a run that is accepted now must have ended.
-pub(crate) fn deadline_of(spec: &Workspace, flow: &FlowName, now: Timestamp) -> Option<Timestamp> {
-    spec.flows.get(flow)?.deadline.map(|deadline| now.plus(deadline))
-}
-
-/// How a run fails whose deadline has passed.
-pub(crate) fn overdue() -> RunError {
-    RunError::plain(Code::RunTimedOut, "its deadline has passed")
 }
 
 impl Shared {

@@ -96,7 +96,7 @@ impl Driver {
                 self.end(number, Chunk::default(), ending).await;
             }
             Stop::Overdue => {
-                let ending = Ending::Failed(Reason::TimedOut, crate::runs::overdue());
+                let ending = Ending::Failed(Reason::TimedOut, crate::deadline::overdue());
                 self.end(number, Chunk::default(), ending).await;
             }
             Stop::JournalFull => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use signalbox_cell::protocol::ToCell;
+use signalbox_core::answer::answer_of;
 use signalbox_core::journal::Chunk;
 use signalbox_core::run::{Ending, State};
 use signalbox_store::contract::Write;
@@ -124,7 +125,7 @@ impl Driver {
             number: chunk_number,
             started_at: active.started_at(now),
             chunk,
-            answer: ending.answer(),
+            answer: answer_of(&ending),
             ending,
             ended_at: now,
             isolation: self.isolation.unwrap_or(0),

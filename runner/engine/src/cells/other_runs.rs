@@ -19,10 +19,11 @@ use super::active::Active;
 use super::driver::Driver;
 use crate::border::{MAX_VALUE, check_value};
 use crate::broker::Asked;
+use crate::deadline::deadline_of;
 use crate::link::Ticket;
 use crate::random;
 use crate::recorder::{Job, Then};
-use crate::runs::{deadline_of, new_id};
+use crate::runs::new_id;
 
 /// Longest sleep: a year (DESIGN §6.2), a leap one.
 const MAX_SLEEP: Duration = Duration::from_hours(366 * 24);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use signalbox_core::answer::answer_of;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::Chunk;
 use signalbox_core::run::{Ending, Reason, RunError, State};
@@ -210,7 +211,7 @@ impl Dispatcher {
             number: claim.next_chunk,
             started_at: claim.started_at.unwrap_or(now),
             chunk: Chunk::default(),
-            answer: ending.answer(),
+            answer: answer_of(&ending),
             ending,
             ended_at: now,
             isolation: 0,

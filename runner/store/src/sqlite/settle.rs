@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension as _, Row, ToSql, params};
 use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::{FORMAT, Key, Outcome};
 use signalbox_core::run::{Ending, Event, Reason, RunError, State, apply};
-use signalbox_core::{FlowName, RunId, WorkspaceName};
+use signalbox_core::{FlowName, RunId, WorkspaceName, answer};
 
 use super::columns::{self, id_bytes, run_id, state_number, to_json};
 use super::live::Queued;
@@ -79,7 +79,7 @@ pub(super) fn fail(
     error: RunError,
 ) -> Result<Written, Error> {
     let text = to_json(&error)?;
-    let answer = Ending::Failed(reason, error).answer();
+    let answer = answer::answer_of(&Ending::Failed(reason, error));
     end_unclaimed(tx, run, at, (Event::Fail, reason, Some(text)), &answer)
 }
 
@@ -225,5 +225,5 @@ pub(super) fn answer_of(tx: &Tx<'_>, seq: i64) -> Result<Option<Outcome>, Error>
         }
         State::Cancelled | State::Skipped => Ending::Cancelled,
     };
-    Ok(Some(ending.answer()))
+    Ok(Some(answer::answer_of(&ending)))
 }
