@@ -79,6 +79,7 @@ fn read_manifest(entry: &RootEntry, folder: &Folder) -> (Manifest, Vec<Diagnosti
     };
     let mut faults = Faults::of(format!("{}/{WORKSPACE_FILE}", folder.path));
     let manifest = yaml::parse(&file.content, &mut faults)
+        .inspect(|node| manifest::check_grants(node, &entry.grants, &mut faults))
         .map(|node| manifest::read(&node, entry.kind, &mut faults));
     (manifest.unwrap_or_default(), faults.into_list())
 }

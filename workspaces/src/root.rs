@@ -1,9 +1,9 @@
 //! The root manifest: which folder is which workspace, of which kind, and what each is granted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use signalbox_core::catalog::{About, Grants, Kind, Limits, NetworkGrant};
+use signalbox_core::catalog::{About, Grants, HostGrant, Kind, Limits, NetworkGrant};
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Diagnostic, Place};
 use signalbox_core::ids::{Digest, WorkspaceName};
@@ -175,7 +175,7 @@ pub(crate) fn texts(fields: &Fields<'_>, name: &str, faults: &mut Faults) -> Vec
 fn grants(fields: &Fields<'_>, faults: &mut Faults) -> Grants {
     let grants = fields
         .get("grants")
-        .and_then(|node| Fields::open(node, "`grants`", &["network", "limits"], faults));
+        .and_then(|node| Fields::open(node, "`grants`", &["network", "host", "limits"], faults));
     let Some(grants) = grants else { return Grants::default() };
     let mut network = Vec::new();
     for node in grants.list("network", faults) {
@@ -190,7 +190,23 @@ fn grants(fields: &Fields<'_>, faults: &mut Faults) -> Grants {
             ),
         }
     }
-    Grants { network, limits: limits(&grants, faults) }
+    Grants { network, host: host(&grants, faults), limits: limits(&grants, faults) }
+}
+
+fn host(grants: &Fields<'_>, faults: &mut Faults) -> BTreeSet<HostGrant> {
+    let known = HostGrant::ALL.map(HostGrant::as_str);
+    let mut host = BTreeSet::new();
+    for node in grants.list("host", faults) {
+        let Some(text) = fields::text(node, "host", faults) else { continue };
+        let found = HostGrant::ALL.into_iter().find(|grant| grant.as_str() == text);
+        if found.is_none() {
+            let message = format!("`{}` is nothing of the host to grant", fields::shown(text));
+            let help = near(text, known).unwrap_or_else(|| format!("one of {}", known.join(", ")));
+            faults.error_with_help(Code::InvalidValue, node.mark, message, Some(help));
+        }
+        host.extend(found);
+    }
+    host
 }
 
 fn limits(grants: &Fields<'_>, faults: &mut Faults) -> Limits {

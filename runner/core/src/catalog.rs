@@ -125,6 +125,9 @@ pub struct About {
 pub struct Grants {
     /// Hosts, `host:port` or origins that its effects may reach.
     pub network: Vec<NetworkGrant>,
+    /// What it may learn of the machine that the runner is on.
+    #[serde(default)]
+    pub host: BTreeSet<HostGrant>,
     /// How much it may use.
     pub limits: Limits,
 }
@@ -138,6 +141,26 @@ pub struct NetworkGrant {
     pub host: String,
     /// The port; the scheme's own when not given.
     pub port: Option<u16>,
+}
+
+/// Something about the runner's machine that a workspace may learn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostGrant {
+    /// Load, memory, disks, uptime: what `system` connectors read.
+    Metrics,
+}
+
+impl HostGrant {
+    /// Every one of them.
+    pub const ALL: [Self; 1] = [Self::Metrics];
+
+    /// As written in the root manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Metrics => "metrics",
+        }
+    }
 }
 
 /// How much a workspace may use.
@@ -190,6 +213,10 @@ pub enum ConnectorKind {
     Slack,
     /// `level`; method `send`: a log line of the run.
     Log,
+    /// No settings; methods `cpu memory disk disks load uptime`, of the runner's machine.
+    System,
+    /// No settings; methods `tcp http dns certificate`: whether something answers.
+    Probe,
 }
 
 /// A flow of the platform that domains may call by name.

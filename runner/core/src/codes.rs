@@ -58,6 +58,7 @@ codes! {
     UnknownConnectorType = "SB0121", "an unknown type of connector";
     InputDefault = "SB0122", "a default that its own rule refuses";
     OpenWebhook = "SB0123", "a webhook that anybody may send to";
+    GrantMissing = "SB0129", "a connector without the grant that it needs";
 
     ScriptSyntax = "SB0201", "a script that does not compile";
     UnknownFunction = "SB0202", "an unknown function or module";

@@ -76,7 +76,7 @@ functions! {
         "Starts another workspace's flow without waiting; the result is the new run's id."
         { r#"broker::start("reports.count", #{ event: "order" }).len() > 0"# => "true" }
     Pure "connector" ["connector(name)"]
-        "A connector of the workspace: `get post put patch delete` for type `http`, which answer like `http::get`, and `send(payload)` for the others. Each of these is an effect of its own, at least once."
+        "A connector of the workspace: `get post put patch delete` for type `http`, which answer like `http::get`, `cpu memory disk disks load uptime` for `system`, `tcp http dns certificate` for `probe`, and `send(payload)` for the others. Each of these is an effect of its own, at least once."
         { r#"connector("api").get("/bars", #{ limit: 20 }).status"# => "200",
           r##"connector("slack").send(#{ channel: "#ops", text: "up" }).status"## => "200" }
     Internal "continue_as" ["continue_as(inputs)"]

@@ -16,6 +16,7 @@ use reqwest::{Client, Url, redirect};
 use signalbox_core::catalog::{Grants, NetworkGrant};
 use signalbox_core::codes::Code;
 use signalbox_core::journal::Failure;
+use tokio::net::TcpStream;
 
 use crate::options::Error;
 
@@ -53,11 +54,16 @@ impl Egress {
 
     /// The client, for a URL that may be reached with these grants.
     pub(crate) fn client(&self, url: &Url, grants: &Grants) -> Result<&Client, Failure> {
-        let denied = |message: String| Failure::permanent(Code::Denied, message);
         let scheme = url.scheme();
         if !matches!(scheme, "http" | "https") {
             return Err(denied(format!("`{scheme}:` cannot be reached; only http and https")));
         }
+        self.check(url, &[scheme], grants)?;
+        Ok(&self.client)
+    }
+
+    /// Checks that the place of a URL may be reached in one of some schemes.
+    fn check(&self, url: &Url, schemes: &[&str], grants: &Grants) -> Result<(), Failure> {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(denied("a URL with a user or password in it".to_owned()));
         }
@@ -65,10 +71,12 @@ impl Egress {
             return Err(denied("a URL without a host".to_owned()));
         };
         let port = url.port_or_known_default().unwrap_or(0);
-        if !grants.network.iter().any(|grant| fits(grant, scheme, host, port)) {
+        let granted = |scheme: &&str| grants.network.iter().any(|g| fits(g, scheme, host, port));
+        if !schemes.iter().any(granted) {
             return Err(denied(format!(
-                "`{scheme}://{host}:{port}` is not granted; the root manifest can grant it under \
-                 `grants.network`"
+                "`{}://{host}:{port}` is not granted; the root manifest can grant it under \
+                 `grants.network`",
+                url.scheme()
             )));
         }
         if let Ok(address) = host.parse::<IpAddr>() {
@@ -80,8 +88,53 @@ impl Egress {
                 return Err(denied(format!("`{host}` is no address of a single host")));
             }
         }
-        Ok(&self.client)
+        Ok(())
     }
+
+    /// A connection of its own to the place of a URL, which must be granted in one of some schemes.
+    ///
+    /// # Errors
+    /// It may not be reached. Whether it can be is the inner result.
+    #[expect(clippy::disallowed_methods, reason = "the one door to the network")]
+    pub(crate) async fn connect(
+        &self,
+        url: &Url,
+        schemes: &[&str],
+        grants: &Grants,
+    ) -> Result<io::Result<TcpStream>, Failure> {
+        self.check(url, schemes, grants)?;
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let port = url.port_or_known_default().unwrap_or(0);
+        let addresses = match addresses(host).await {
+            Ok(addresses) => addresses,
+            Err(error) => return Ok(Err(error)),
+        };
+        let all: Vec<_> = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+        Ok(TcpStream::connect(all.as_slice()).await)
+    }
+
+    /// The addresses of a host that is granted with whichever port.
+    ///
+    /// # Errors
+    /// It may not be asked for. Whether it has any is the inner result.
+    pub(crate) async fn resolve(
+        &self,
+        host: &str,
+        grants: &Grants,
+    ) -> Result<io::Result<Vec<IpAddr>>, Failure> {
+        let host = host.trim_end_matches('.');
+        if !grants.network.iter().any(|grant| grant.host.eq_ignore_ascii_case(host)) {
+            let message = format!(
+                "`{host}` is not granted; the root manifest can grant it under `grants.network`"
+            );
+            return Err(denied(message));
+        }
+        Ok(addresses(host).await)
+    }
+}
+
+fn denied(message: String) -> Failure {
+    Failure::permanent(Code::Denied, message)
 }
 
 /// Whether a grant covers a place. A grant without a port is for the ports of its schemes.
@@ -92,27 +145,33 @@ fn fits(grant: &NetworkGrant, scheme: &str, host: &str, port: u16) -> bool {
     same_host && same_scheme && grant.port.map_or(port == standard(scheme), |own| own == port)
 }
 
-/// Resolves names and drops what no name should stand for.
+/// The addresses of a host: a literal stands for itself, a name for what is neither of this machine
+/// nor what no name should stand for.
+#[expect(clippy::disallowed_methods, reason = "the one place that resolves names")]
+async fn addresses(host: &str) -> io::Result<Vec<IpAddr>> {
+    if let Ok(literal) = host.parse::<IpAddr>() {
+        return Ok(vec![literal]);
+    }
+    let found: Vec<IpAddr> =
+        tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect();
+    let fits = |address: &IpAddr| is_sane(*address) && !is_local(*address);
+    let usable: Vec<_> = found.iter().copied().filter(fits).collect();
+    if usable.is_empty() && !found.is_empty() {
+        let message = format!("`{host}` stands for addresses of this machine only");
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    }
+    Ok(usable)
+}
+
+/// Resolves names for the client.
 #[derive(Debug)]
 struct Checked;
 
-#[expect(clippy::disallowed_methods, reason = "the one place that resolves names")]
 impl Resolve for Checked {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let usable: Vec<_> = found
-                .iter()
-                .copied()
-                .filter(|address| is_sane(address.ip()) && !is_local(address.ip()))
-                .collect();
-            if usable.is_empty() && !found.is_empty() {
-                let message =
-                    format!("`{}` stands for addresses of this machine only", name.as_str());
-                return Err(io::Error::new(io::ErrorKind::PermissionDenied, message).into());
-            }
-            Ok(Box::new(usable.into_iter()) as Addrs)
+            let usable = addresses(name.as_str()).await?;
+            Ok(Box::new(usable.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs)
         })
     }
 }

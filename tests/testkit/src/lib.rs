@@ -9,6 +9,7 @@ mod client;
 mod repo;
 mod serve;
 mod stub;
+mod tls;
 mod wire;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use client::{Answer, Client};
 pub use repo::Repo;
 pub use serve::{Launch, Serve};
 pub use stub::HttpStub;
+pub use tls::{Day, TlsStub};
 pub use wire::{Request, Response};
 
 /// How long anything is waited for before a test fails. Two busy cores must not make one fail.

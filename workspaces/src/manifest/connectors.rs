@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use signalbox_core::catalog::{Connector, ConnectorKind};
+use signalbox_core::catalog::{Connector, ConnectorKind, Grants, HostGrant};
 use signalbox_core::codes::Code;
+use signalbox_core::diagnostic::Diagnostic;
 use signalbox_core::template::{self, Part};
 
 use crate::faults::{Faults, near};
@@ -18,7 +19,7 @@ struct Type {
     required: &'static [&'static str],
 }
 
-const TYPES: [Type; 3] = [
+const TYPES: [Type; 5] = [
     Type {
         name: "http",
         kind: ConnectorKind::Http,
@@ -32,6 +33,8 @@ const TYPES: [Type; 3] = [
         required: &["webhook_url"],
     },
     Type { name: "log", kind: ConnectorKind::Log, known: &["type", "level"], required: &[] },
+    Type { name: "system", kind: ConnectorKind::System, known: &["type"], required: &[] },
+    Type { name: "probe", kind: ConnectorKind::Probe, known: &["type"], required: &[] },
 ];
 const LEVELS: [&str; 4] = ["trace", "info", "warn", "error"];
 
@@ -57,6 +60,33 @@ pub(super) fn read(
         }
     }
     connectors
+}
+
+/// Warns of connectors that can do nothing with what is granted. No more than that: a grant that is
+/// withdrawn must not keep the revision that lacks it from going live.
+pub(crate) fn check_grants(node: &Node, grants: &Grants, faults: &mut Faults) {
+    let Tree::Map(entries) = &node.tree else { return };
+    let Some(all) = entries.iter().find(|entry| entry.key == "connectors") else { return };
+    let Tree::Map(connectors) = &all.node.tree else { return };
+    for Entry { key, mark, node } in connectors {
+        let Tree::Map(settings) = &node.tree else { continue };
+        let of = |name: &str| {
+            let is = |node: &Node| matches!(&node.tree, Tree::Text(text) if text.text == name);
+            settings.iter().any(|entry| entry.key == "type" && is(&entry.node))
+        };
+        let missing = if of("system") && !grants.host.contains(&HostGrant::Metrics) {
+            "host: [metrics]"
+        } else if of("probe") && grants.network.is_empty() {
+            "network: [...]"
+        } else {
+            continue;
+        };
+        let place = faults.at(*mark);
+        let message =
+            format!("connector `{}` can do nothing: it lacks a grant", fields::shown(key));
+        let help = format!("add `{missing}` to the workspace's `grants` in the root manifest");
+        faults.push(Diagnostic::warning(Code::GrantMissing, place, message).help(help));
+    }
 }
 
 fn check_name(name: &str, mark: Mark, faults: &mut Faults) {

@@ -8,4 +8,5 @@ mod folders;
 mod webhook_auth;
 mod webhooks;
 
+pub(crate) use connectors::check_grants;
 pub(crate) use file::{Manifest, merge, read};

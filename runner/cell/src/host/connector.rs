@@ -1,6 +1,6 @@
 //! `connector`: named clients of outside systems.
 
-use rhai::{Dynamic, Engine, ImmutableString};
+use rhai::{Dynamic, Engine, ImmutableString, Map};
 use signalbox_core::Value;
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::did_you_mean;
@@ -22,6 +22,8 @@ pub(crate) struct Connector {
 
 const HTTP: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 const SEND: [&str; 1] = ["send"];
+const SYSTEM: [&str; 6] = ["cpu", "memory", "disk", "disks", "load", "uptime"];
+const PROBE: [&str; 4] = ["tcp", "http", "dns", "certificate"];
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Connector>("connector");
@@ -46,8 +48,33 @@ pub(super) fn register(engine: &mut Engine) {
             },
         );
     }
+    for method in SYSTEM.into_iter().filter(|method| *method != "disk") {
+        engine.register_fn(method, move |connector: &mut Connector| connector.answer(method, &[]));
+    }
+    engine.register_fn("disk", |connector: &mut Connector, path: &str| {
+        connector.answer("disk", &[path.into()])
+    });
+    for method in PROBE {
+        engine.register_fn(method, move |connector: &mut Connector, target: &str| {
+            connector.answer(method, &[target.into()])
+        });
+        engine.register_fn(
+            method,
+            move |connector: &mut Connector, target: &str, second: Dynamic| {
+                connector.answer(method, &[target.into(), second])
+            },
+        );
+    }
+    for method in ["tcp", "certificate"] {
+        engine.register_fn(
+            method,
+            move |connector: &mut Connector, host: &str, port: i64, options: Map| {
+                connector.answer(method, &[host.into(), port.into(), options.into()])
+            },
+        );
+    }
     engine.register_fn("send", |connector: &mut Connector, payload: Dynamic| {
-        connector.ask("send", &[payload]).map(to_dynamic)
+        connector.answer("send", &[payload])
     });
 }
 
@@ -74,8 +101,17 @@ impl Connector {
         response::of_outcome(&self.ask(method, arguments)?)
     }
 
+    fn answer(&self, method: &str, arguments: &[Dynamic]) -> HostResult<Dynamic> {
+        self.ask(method, arguments).map(to_dynamic)
+    }
+
     fn ask(&self, method: &str, arguments: &[Dynamic]) -> HostResult<Value> {
-        let methods: &[&str] = if self.kind == "http" { &HTTP } else { &SEND };
+        let methods: &[&str] = match self.kind.as_str() {
+            "http" => &HTTP,
+            "system" => &SYSTEM,
+            "probe" => &PROBE,
+            _ => &SEND,
+        };
         if !methods.contains(&method) {
             let (name, kind, methods) = (&self.name, &self.kind, methods.join("`, `"));
             let message = format!(

@@ -5,12 +5,14 @@
 //! and [`narrate`] says what happens.
 
 mod chain;
+mod docker;
 mod narrate;
 mod repository;
 mod session;
 mod stand_ins;
 #[cfg(test)]
 mod tests;
+mod trading;
 
 pub(crate) use session::{Args, run};
 

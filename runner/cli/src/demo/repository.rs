@@ -16,6 +16,8 @@ const AUTHOR: (&str, &str) = ("Signalbox demo", "demo@signalbox.invalid");
 const MARKET: &str = "127.0.0.1:18751";
 const SLACK: &str = "127.0.0.1:18752";
 const LIBRARY: &str = "127.0.0.1:18753";
+const DOCKER: &str = "127.0.0.1:18754";
+const TRADING: &str = "127.0.0.1:18755";
 
 /// `examples/homeops`, in the binary.
 #[derive(Debug, RustEmbed)]
@@ -28,13 +30,23 @@ struct Example;
 /// # Errors
 /// When the folder cannot be written.
 pub(super) fn materialise(folder: &Path, stand_ins: &StandIns) -> anyhow::Result<String> {
-    let addresses =
-        [(MARKET, stand_ins.market), (SLACK, stand_ins.slack), (LIBRARY, stand_ins.library)];
-    write(folder, addresses).with_context(|| format!("failed to write {}", folder.display()))?;
+    write(folder, addresses(stand_ins))
+        .with_context(|| format!("failed to write {}", folder.display()))?;
     commit(folder).with_context(|| format!("failed to commit in {}", folder.display()))
 }
 
-fn write(folder: &Path, addresses: [(&str, SocketAddr); 3]) -> anyhow::Result<()> {
+/// What is written in the example, and what it is here.
+fn addresses(stand_ins: &StandIns) -> [(&'static str, SocketAddr); 5] {
+    [
+        (MARKET, stand_ins.market),
+        (SLACK, stand_ins.slack),
+        (LIBRARY, stand_ins.library),
+        (DOCKER, stand_ins.docker),
+        (TRADING, stand_ins.market),
+    ]
+}
+
+fn write(folder: &Path, addresses: [(&str, SocketAddr); 5]) -> anyhow::Result<()> {
     for name in Example::iter() {
         let file = Example::get(&name).context("a file of the example is not in the binary")?;
         let mut text = String::from_utf8(file.data.into_owned())
@@ -99,9 +111,7 @@ mod tests {
         assert!(repository.statuses(None).unwrap().is_empty());
 
         let manifest = fs::read_to_string(folder.path().join("signalbox.yaml")).unwrap();
-        for (placeholder, address) in
-            [(MARKET, stand_ins.market), (SLACK, stand_ins.slack), (LIBRARY, stand_ins.library)]
-        {
+        for (placeholder, address) in addresses(&stand_ins) {
             assert!(!manifest.contains(placeholder));
             assert!(manifest.contains(&address.to_string()));
         }

@@ -26,6 +26,8 @@ use crate::faults::Fault;
 use crate::runner::{Options, Runner};
 use crate::terminal::{data, say};
 
+/// The workspace that trades, and needs keys for it.
+const FINANCIAL: &str = "homeops-financial";
 /// How long the first revision and the chain may take, each.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the repository is looked at: a commit is live before its author looks up.
@@ -113,8 +115,14 @@ impl Session<'_> {
         }
         data(&narrate::live(&self.revision, &workspaces, slowest))?;
         let webhook = format!("http://{}/services/T0DEMO/B0DEMO/homeops", self.stand_ins.slack);
-        let platform: WorkspaceName = PLATFORM.parse()?;
-        self.handle.set_secret(&platform, "SLACK_WEBHOOK", webhook.as_bytes()).await?;
+        for (workspace, name, value) in [
+            (PLATFORM, "SLACK_WEBHOOK", webhook.as_str()),
+            (FINANCIAL, "ALPACA_KEY", "demo"),
+            (FINANCIAL, "ALPACA_SECRET", "demo"),
+        ] {
+            let workspace: WorkspaceName = workspace.parse()?;
+            self.handle.set_secret(&workspace, name, value.as_bytes()).await?;
+        }
         Ok(())
     }
 

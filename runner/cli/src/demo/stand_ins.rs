@@ -1,5 +1,5 @@
-//! The outside world of the example, on this machine: a market data API, Slack's webhook and a
-//! media library. Small, deterministic, and real servers: what reaches them went through the
+//! The outside world of the example, on this machine: a market data and trading API, Slack's
+//! webhook, a media library and Docker. Small, deterministic, and real servers: what reaches them went through the
 //! runner's egress like anything else.
 
 use std::net::SocketAddr;
@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+
+use super::{docker, trading};
 
 /// Most messages that are kept; older ones are forgotten.
 const MAX_MESSAGES: usize = 1_000;
@@ -39,12 +41,14 @@ const FIRST_TITLES: usize = 3;
 /// The running stand-ins. They stop when this is dropped.
 #[derive(Debug)]
 pub(super) struct StandIns {
-    /// The market data API.
+    /// The market data and trading API.
     pub(super) market: SocketAddr,
     /// Slack's webhooks.
     pub(super) slack: SocketAddr,
     /// The media library.
     pub(super) library: SocketAddr,
+    /// Docker's Engine API.
+    pub(super) docker: SocketAddr,
     /// What reached them.
     pub(super) seen: Arc<Seen>,
     _servers: JoinSet<()>,
@@ -122,7 +126,8 @@ impl StandIns {
         let market = Router::new()
             .route("/v2/clock", get(clock))
             .route("/v2/stocks/bars", get(bars))
-            .with_state(Arc::clone(&seen));
+            .with_state(Arc::clone(&seen))
+            .merge(trading::router());
         let slack =
             Router::new().route("/services/{*hook}", post(webhook)).with_state(Arc::clone(&seen));
         let library =
@@ -131,6 +136,7 @@ impl StandIns {
             market: serve(&mut servers, market).await?,
             slack: serve(&mut servers, slack).await?,
             library: serve(&mut servers, library).await?,
+            docker: serve(&mut servers, docker::router()).await?,
             seen,
             _servers: servers,
         })

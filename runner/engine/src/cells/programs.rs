@@ -67,6 +67,8 @@ fn program(
         ConnectorKind::Http => "http",
         ConnectorKind::Slack => "slack",
         ConnectorKind::Log => "log",
+        ConnectorKind::System => "system",
+        ConnectorKind::Probe => "probe",
     };
     ToCell::Program {
         program,

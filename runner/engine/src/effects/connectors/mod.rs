@@ -1,7 +1,10 @@
 //! Connectors: named, configured clients. One type, one file.
 
+mod certificate;
 mod http;
+mod probe;
 mod slack;
+mod system;
 
 use signalbox_core::catalog::{Connector, ConnectorKind};
 use signalbox_core::codes::Code;
@@ -29,6 +32,8 @@ pub(super) async fn perform(
     match connector.kind {
         ConnectorKind::Http => http::perform(context, connector, method, &arguments).await,
         ConnectorKind::Slack => slack::perform(context, connector, method, &arguments).await,
+        ConnectorKind::System => system::perform(context, method, &arguments).await,
+        ConnectorKind::Probe => probe::perform(context, method, &arguments).await,
         // The driver writes its lines: they are the run's own.
         ConnectorKind::Log => Err(no_method(name, method, "send")),
     }

@@ -1,0 +1,128 @@
+//! The platform's flows.
+
+use serde_json::json;
+
+use crate::docker::OLD;
+use crate::home::{Home, done};
+
+#[test]
+fn the_example_has_no_fault_and_no_warning() {
+    let home = Home::new();
+    let (code, found) = home.road.validate();
+    assert_eq!((code, &found["diagnostics"]), (0, &json!([])), "{found:#}");
+}
+
+#[test]
+fn an_ill_container_is_told_of_once_restarted_and_given_up_at_last() {
+    let home = Home::new();
+    let runner = home.start();
+    let look = "homeops-platform/infrastructure/docker-health-check";
+    let restart = "homeops-platform/infrastructure/service-auto-restart";
+    assert_eq!(done(&runner, look, &json!({}))["ill"], json!([]));
+    home.docker.state.lock().unwrap().containers[0].2 = "Up 2 hours (unhealthy)";
+    assert_eq!(done(&runner, look, &json!({}))["ill"], json!(["plex"]));
+    assert_eq!(done(&runner, look, &json!({}))["changes"], json!([]));
+    assert_eq!(home.said(), ["container/plex is unhealthy, and was running"]);
+    assert_eq!(done(&runner, restart, &json!({ "most": 1 }))["restarted"], json!(["plex"]));
+    assert_eq!(home.docker.state.lock().unwrap().restarted, ["plex"]);
+    assert_eq!(done(&runner, restart, &json!({ "most": 1 }))["given_up"], json!(["plex"]));
+    let said = home.said();
+    assert_eq!(said.last().unwrap(), "[HIGH] still ill after 1 restarts: plex");
+}
+
+#[test]
+fn what_goes_away_in_the_network_is_told() {
+    let home = Home::new();
+    let runner = home.start();
+    let flow = "homeops-platform/infrastructure/network-monitoring";
+    let target =
+        |path: &str| json!({ "targets": [{ "name": "docker", "url": home.docker.url() + path }] });
+    let seen = done(&runner, flow, &target("/v1.43/containers/json?all=true"));
+    assert_eq!((&seen["up"], &seen["down"]), (&json!(1), &json!(0)));
+    done(&runner, flow, &target("/nothing"));
+    assert_eq!(home.said(), ["docker is failing"]);
+}
+
+#[test]
+fn a_deployment_arrives_or_is_taken_back() {
+    let home = Home::new();
+    let runner = home.start();
+    let deploy = "homeops-platform/deployment/deploy-subproject";
+    let verify = "homeops-platform/deployment/verify-deployment";
+    let new = "registry.local/media/player:2.0";
+    let inputs = json!({ "service": "media-player", "image": new });
+    let seen = done(&runner, deploy, &inputs);
+    assert_eq!((&seen["from"], &seen["changed"]), (&json!(OLD), &json!(true)));
+    assert_eq!(home.docker.state.lock().unwrap().image, new);
+    assert_eq!(done(&runner, verify, &json!({}))["under_way"], json!(["media-player"]));
+    new.clone_into(&mut home.docker.state.lock().unwrap().running);
+    assert_eq!(done(&runner, verify, &json!({}))["arrived"], json!(["media-player"]));
+    assert_eq!(done(&runner, deploy, &inputs)["changed"], false);
+
+    let third = json!({ "service": "media-player", "image": "registry.local/media/player:3.0" });
+    done(&runner, deploy, &third);
+    let back = done(&runner, verify, &json!({ "patience": 0 }));
+    assert_eq!(back["taken_back"], json!(["media-player"]), "{back:#}");
+    assert_eq!(home.docker.state.lock().unwrap().image, new);
+    assert_eq!(home.said(), ["[HIGH] deployments taken back: media-player"]);
+    let bad = json!({ "service": "media-player", "image": "player; rm -rf /" });
+    assert_eq!(runner.run(deploy, &bad)["state"], "failed");
+}
+
+#[test]
+fn somebody_can_have_a_service_go_back() {
+    let home = Home::new();
+    let runner = home.start();
+    let inputs = json!({ "service": "media-player", "image": "registry.local/media/player:2.0" });
+    done(&runner, "homeops-platform/deployment/deploy-subproject", &inputs);
+    let back = json!({ "service": "media-player" });
+    let seen = done(&runner, "homeops-platform/deployment/rollback-deployment", &back);
+    assert_eq!(seen["left"], "registry.local/media/player:2.0");
+    assert_eq!(home.docker.state.lock().unwrap().image, OLD);
+}
+
+#[test]
+fn a_machine_that_runs_short_is_told_of_once() {
+    let home = Home::new();
+    let runner = home.start();
+    let flow = "homeops-platform/monitoring/system-resources-check";
+    let none = json!({ "cpu": 100, "memory": 100, "disk": 100 });
+    assert_eq!(done(&runner, flow, &none)["changes"], json!([]));
+    let all = json!({ "cpu": 100, "memory": 0, "disk": 100 });
+    let seen = done(&runner, flow, &all);
+    assert!(seen["short"].as_array().unwrap().contains(&json!("memory")), "{seen:#}");
+    done(&runner, flow, &all);
+    let told = home.said();
+    let of_memory = told.iter().filter(|text| text.starts_with("machine/memory"));
+    assert_eq!(of_memory.collect::<Vec<_>>(), ["machine/memory is short, and was enough"]);
+}
+
+#[test]
+fn the_week_is_summed_up_and_its_counters_can_be_reset() {
+    let home = Home::new();
+    let runner = home.start();
+    done(&runner, "homeops-platform/monitoring/count-event", &json!({ "event": "x", "by": 4 }));
+    done(&runner, "homeops-platform/monitoring/weekly-system-report", &json!({}));
+    assert_eq!(home.said(), ["This week\nstats/events/x: 4"]);
+    let reset = done(&runner, "homeops-platform/maintenance/reset-statistics", &json!({}));
+    assert_eq!(reset["forgotten"], 1);
+}
+
+#[test]
+fn maintenance_cleans_up_and_keeps_the_newest_dumps() {
+    let home = Home::new();
+    let runner = home.start();
+    let images = done(&runner, "homeops-platform/maintenance/docker-image-cleanup", &json!({}));
+    assert_eq!(images, json!({ "images": 2, "bytes": 7_340_032 }));
+    let database = done(&runner, "homeops-platform/maintenance/database-maintenance", &json!({}));
+    assert_eq!(database, json!({ "database": "homeops", "bytes": 8_675_309 }));
+    home.docker.state.lock().unwrap().backups =
+        ["homeops-20200101T030000.dump", "other.txt"].map(str::to_owned).into();
+    let backup = "homeops-platform/maintenance/system-backup";
+    let seen = done(&runner, backup, &json!({ "keep": 1 }));
+    assert_eq!(seen["removed"], json!(["homeops-20200101T030000.dump"]), "{seen:#}");
+    let file = seen["file"].as_str().unwrap().trim_start_matches("/backups/").to_owned();
+    assert_eq!(home.docker.state.lock().unwrap().backups, ["other.txt".to_owned(), file]);
+    let bad = runner.run(backup, &json!({ "database": "x; drop" }));
+    assert_eq!(bad["state"], "failed", "{bad:#}");
+}
