@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{Digest, FlowName, Revision, ServiceName, WorkspaceName};
 use crate::inputs::Schema;
 use crate::schedule::{Calendar, Schedule};
+pub use crate::rate::RateLimit;
 use crate::value::Value;
 use crate::webhook::Webhook;
 
@@ -214,15 +215,6 @@ pub enum Callers {
     Domains,
     /// These workspaces.
     Only(BTreeSet<WorkspaceName>),
-}
-
-/// So many in a time: `60/m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RateLimit {
-    /// How many.
-    pub count: u32,
-    /// In how long.
-    pub per: Duration,
 }
 
 /// A service that a domain declares to call: `alerts.send@1`, or `alerts.send` for whatever

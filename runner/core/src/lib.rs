@@ -14,6 +14,7 @@ pub mod ids;
 pub mod inputs;
 pub mod journal;
 pub mod retry;
+pub mod rate;
 pub mod run;
 pub mod schedule;
 pub mod secret;
