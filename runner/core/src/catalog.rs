@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::handler::Handlers;
 use crate::ids::{Digest, FlowName, Revision, ServiceName, WorkspaceName};
 use crate::inputs::Schema;
-use crate::schedule::{Calendar, Schedule};
 pub use crate::rate::RateLimit;
+use crate::schedule::{Calendar, Schedule};
 use crate::value::Value;
 use crate::webhook::Webhook;
 
@@ -75,6 +76,9 @@ pub struct Workspace {
     /// Requests from outside that start its flows, by name.
     #[serde(default)]
     pub webhooks: BTreeMap<String, Webhook>,
+    /// The flow that is told of calls by domains that failed or were refused; platform only.
+    #[serde(default)]
+    pub on_call_failure: Option<FlowName>,
     /// Its flows.
     pub flows: BTreeMap<FlowName, Flow>,
     /// Digest of every script and library, by path from the workspace's folder.
@@ -248,6 +252,9 @@ pub struct Flow {
     pub retry: Option<crate::retry::Retry>,
     /// What a cell does for it.
     pub plan: Plan,
+    /// What is started by how its runs end.
+    #[serde(default)]
+    pub handlers: Handlers,
     /// Calls to other workspaces that can be seen in its steps and scripts.
     pub calls: Vec<LiteralCall>,
 }

@@ -18,6 +18,7 @@ mod egress;
 mod events;
 mod expiry;
 mod handle;
+mod handlers;
 mod link;
 mod live;
 mod options;

@@ -31,6 +31,7 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         deadline: None,
         retry: None,
         plan: Plan::default(),
+        handlers: signalbox_core::handler::Handlers::default(),
         calls: Vec::new(),
     };
     Workspace {
@@ -53,6 +54,7 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),
         webhooks: BTreeMap::new(),
+        on_call_failure: None,
     }
 }
 
