@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use signalbox_core::catalog::{Flow, LiteralCall, Workspace};
+use signalbox_core::catalog::{Flow, Kind, LiteralCall, Workspace};
 use signalbox_core::check::{CheckRequest, CheckScript, Facts, FoundCall, ScriptCode, ScriptKind};
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Diagnostic, Place};
+use signalbox_core::handler::{Event, Handler};
 use signalbox_core::ids::{FlowName, Revision};
 use signalbox_core::source::{Folder, SourceFile};
 use signalbox_core::value;
@@ -14,6 +15,7 @@ use crate::calendars;
 use crate::faults::{self, Faults, near};
 use crate::fields;
 use crate::flow::{self, Context, Parsed};
+use crate::handlers::Scope;
 use crate::manifest::{self, Manifest};
 use crate::root::{RootEntry, WORKSPACE_FILE};
 use crate::sources::{self, Imports};
@@ -43,9 +45,11 @@ pub fn read(entry: &RootEntry, revision: &Revision, folder: &Folder) -> Draft {
     let calendars = calendars::read(folder, &mut faults);
     let run_time = entry.grants.limits.run_time;
     let context = Context { folder, run_time, calendars: &calendars };
-    let flows = read_flows(&manifest, &context, &mut faults);
+    let mut flows = read_flows(&manifest, &context, &mut faults);
     check_named_flows(&manifest, &flows, &context, &mut faults);
     check_webhooks(&manifest, &flows, &context, &mut faults);
+    let on_call_failure =
+        resolve_handlers(entry.kind, &manifest, &mut flows, &context, &mut faults);
     let (texts, unreadable) = sources::gather(folder);
     faults.extend(unreadable);
     let request = CheckRequest {
@@ -61,6 +65,7 @@ pub fn read(entry: &RootEntry, revision: &Revision, folder: &Folder) -> Draft {
         runs: runs.collect(),
         request,
         workspace: Workspace {
+            on_call_failure,
             calendars: calendars
                 .into_iter()
                 .filter_map(|(name, read)| Some((name, read?)))
@@ -160,6 +165,37 @@ fn check_named_flows(
     faults.append(&mut at.into_list());
 }
 
+/// Gives every flow its handlers. Answers the platform's handler of calls.
+fn resolve_handlers(
+    kind: Kind,
+    manifest: &Manifest,
+    flows: &mut BTreeMap<FlowName, Parsed>,
+    context: &Context<'_>,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<FlowName> {
+    let schemas = flows.iter().map(|(name, parsed)| (name.clone(), parsed.flow.inputs.clone()));
+    let scope = Scope { kind, uses: &manifest.uses, schemas: schemas.collect() };
+    let workspace_file = context.full(WORKSPACE_FILE);
+    let mut at = Faults::of(workspace_file.as_str());
+    let mut on_call_failure = None;
+    for named in &manifest.handlers {
+        if let (Some(Handler::Flow(flow)), Event::CallFailure) =
+            (scope.find(named, &mut at), named.event)
+        {
+            on_call_failure = Some(flow);
+        }
+    }
+    faults.append(&mut at.into_list());
+    for (name, parsed) in flows {
+        let file = context.full(&parsed.flow.file);
+        let mut at = Faults::of(file.as_str());
+        scope.resolve_own(name, &parsed.handlers, &mut parsed.flow, (&file, &mut at));
+        scope.resolve_usual(name, &manifest.handlers, &mut parsed.flow, &workspace_file);
+        faults.append(&mut at.into_list());
+    }
+    on_call_failure
+}
+
 /// Whether what each webhook's `inputs` say fits its flow, as far as it can be said.
 fn check_webhooks(
     manifest: &Manifest,
@@ -227,6 +263,7 @@ fn assemble(
         accepts: manifest.accepts,
         uses: manifest.uses,
         webhooks: manifest.webhooks,
+        on_call_failure: None,
         flows: flows.into_iter().map(|(name, parsed)| (name, parsed.flow)).collect(),
         sources: texts.keys().filter_map(digest).collect(),
         calendars: BTreeMap::new(),

@@ -16,6 +16,7 @@ mod draft;
 mod faults;
 mod fields;
 mod flow;
+mod handlers;
 mod locate;
 mod manifest;
 mod mark;

@@ -226,6 +226,7 @@ impl Model {
             deadline: None,
             retry: None,
             plan: Plan::default(),
+            handlers: signalbox_core::handler::Handlers::default(),
             calls: calls.collect(),
             starts: Vec::new(),
         }

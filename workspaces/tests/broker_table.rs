@@ -28,6 +28,7 @@ fn flow() -> Flow {
         deadline: None,
         retry: None,
         plan: Plan::default(),
+        handlers: signalbox_core::handler::Handlers::default(),
         calls: Vec::new(),
         starts: Vec::new(),
     }

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::handler::Handlers;
 use crate::ids::{Digest, FlowName, Revision, ServiceName, WorkspaceName};
 use crate::inputs::Schema;
+pub use crate::rate::RateLimit;
 use crate::retry::Retry;
 use crate::schedule::{Calendar, Schedule};
 use crate::value::Value;
@@ -75,6 +77,9 @@ pub struct Workspace {
     /// Requests from outside that start its flows, by name.
     #[serde(default)]
     pub webhooks: BTreeMap<String, Webhook>,
+    /// The flow that is told of calls by domains that failed or were refused; platform only.
+    #[serde(default)]
+    pub on_call_failure: Option<FlowName>,
     /// Its flows.
     pub flows: BTreeMap<FlowName, Flow>,
     /// Digest of every script and library, by path from the workspace's folder.
@@ -244,15 +249,6 @@ pub enum Callers {
     Only(BTreeSet<WorkspaceName>),
 }
 
-/// So many in a time: `60/m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RateLimit {
-    /// How many.
-    pub count: u32,
-    /// In how long.
-    pub per: Duration,
-}
-
 /// A service that a domain declares to call: `alerts.send@1`, or `alerts.send` for whatever
 /// version there is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -284,6 +280,9 @@ pub struct Flow {
     pub retry: Option<Retry>,
     /// What a cell does for it.
     pub plan: Plan,
+    /// What is started by how its runs end.
+    #[serde(default)]
+    pub handlers: Handlers,
     /// Calls to other workspaces that can be seen in its steps and scripts.
     pub calls: Vec<LiteralCall>,
     /// Starts of flows of the same workspace that can be seen there; each target is a flow's name.

@@ -168,6 +168,17 @@ pub enum Trigger {
         /// The service that was named, if one was.
         service: Option<String>,
     },
+    /// How another run ended, which this one handles.
+    Handler {
+        /// What happened.
+        event: crate::occasion::Event,
+        /// The flow that it happened to.
+        flow: FlowRef,
+        /// Its run.
+        of: RunId,
+        /// The service that was named as the handler, if one was.
+        service: Option<String>,
+    },
     /// A request from outside.
     Webhook {
         /// The webhook's name in its workspace.
@@ -200,6 +211,7 @@ impl Trigger {
         match self {
             Self::Schedule { .. } => "schedule",
             Self::Call { .. } => "call",
+            Self::Handler { .. } => "handler",
             Self::Webhook { .. } => "webhook",
             Self::Api => "api",
             Self::Retry { .. } => "retry",
@@ -213,6 +225,7 @@ impl Trigger {
         match self {
             Self::Call { run, .. } | Self::Flow { run, .. } => Some(run),
             Self::Schedule { .. }
+            | Self::Handler { .. }
             | Self::Webhook { .. }
             | Self::Api
             | Self::Retry { .. }

@@ -35,6 +35,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) inputs: &'a [u8],
     /// Whether it waits for the result.
     pub(crate) wait: bool,
+    /// Whether it takes a place in the service's rate.
+    pub(crate) counts: bool,
 }
 
 impl Broker {
@@ -46,7 +48,7 @@ impl Broker {
         caller: &NewRun,
         asked: Asked<'_>,
     ) -> Result<NewCall, Denied> {
-        let Asked { target, inputs, wait } = asked;
+        let Asked { target, inputs, wait, counts } = asked;
         let record = CallRecord {
             at: now,
             decision: CallDecision::Refused,
@@ -63,7 +65,7 @@ impl Broker {
             call.check(&record).map_err(|refusal| deny(record.clone(), &refusal))?;
         let record = describe(record, &permit);
         if let Some((service, export)) = permit.export
-            && let Some(limit) = export.rate_limit
+            && let Some(limit) = export.rate_limit.filter(|_| counts)
             && !self.lately.take(service, limit)
         {
             let message = format!(

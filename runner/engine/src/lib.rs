@@ -19,6 +19,7 @@ mod egress;
 mod events;
 mod expiry;
 mod handle;
+mod handlers;
 mod link;
 mod live;
 mod options;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use signalbox_core::journal::Outcome;
 use signalbox_core::run::{NewRun, State};
 use signalbox_core::{FlowName, RunId, WorkspaceName};
-use signalbox_store::contract::{Answer, Internal, InternalEffect, Write, Written};
+use signalbox_store::contract::{Answer, Handling, Internal, InternalEffect, Write, Written};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -183,6 +183,8 @@ struct Notes {
     call: Option<bool>,
     /// The run that it started.
     started: Option<RunRef>,
+    /// Runs that it is sure to start beside: handlers.
+    handlers: Vec<RunRef>,
 }
 
 impl Notes {
@@ -213,7 +215,12 @@ impl Notes {
             Write::Continue { successor, .. } => Some(RunRef::of(successor)),
             _ => started,
         };
-        Self { logs: chunk.is_some_and(|chunk| !chunk.logs.is_empty()), call, started }
+        Self {
+            logs: chunk.is_some_and(|chunk| !chunk.logs.is_empty()),
+            call,
+            started,
+            handlers: handlers_of(write),
+        }
     }
 
     fn publish(self, shared: &Shared, of: &RunRef, written: &Written) {
@@ -227,6 +234,10 @@ impl Notes {
             let kind = EventKind::Log { run: of.run.clone() };
             shared.events.publish(now, of.workspace.clone(), kind);
         }
+        for RunRef { run, workspace, flow } in self.handlers {
+            let kind = EventKind::Run { run, flow, state: State::Queued };
+            shared.events.publish(now, workspace, kind);
+        }
         // A run that may be started can still be refused by a full queue.
         let refused = matches!(outcome, Some(Outcome::Failed(_)));
         if let Some(allowed) = self.call {
@@ -237,5 +248,23 @@ impl Notes {
             let kind = EventKind::Run { run, flow, state: State::Queued };
             shared.events.publish(now, workspace, kind);
         }
+    }
+}
+
+/// The handlers that a write is sure to start.
+fn handlers_of(write: &Write) -> Vec<RunRef> {
+    match write {
+        Write::Append { internal: Some(internal), .. } => match &internal.effect {
+            InternalEffect::Refused(.., Some(handler)) => vec![RunRef::of(handler)],
+            _ => Vec::new(),
+        },
+        Write::End { aftermath: Some(aftermath), .. } => {
+            let of = |handling: &Handling| match handling {
+                Handling::Run(run) => Some(RunRef::of(run)),
+                Handling::Call(_) | Handling::Refused(_) => None,
+            };
+            aftermath.started.iter().filter_map(of).collect()
+        }
+        _ => Vec::new(),
     }
 }

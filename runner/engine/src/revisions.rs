@@ -45,6 +45,7 @@ impl Pinned {
             flows: BTreeMap::new(),
             calendars: BTreeMap::new(),
             webhooks: BTreeMap::new(),
+            on_call_failure: None,
             sources: BTreeMap::new(),
         };
         Self { deployment, spec: Arc::new(spec), sources: tokio::sync::OnceCell::new() }

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use signalbox_core::catalog::{Action, Flow, Plan, Step};
 use signalbox_core::check::CheckScript;
+use signalbox_core::handler::Handlers;
 use signalbox_core::inputs::Schema;
+
+use crate::handlers::Named;
 
 /// A flow whose scripts are not checked yet.
 #[derive(Debug)]
@@ -14,6 +17,8 @@ pub(crate) struct Parsed {
     pub(crate) code: Vec<CheckScript>,
     /// The script files of its steps, from the workspace's folder.
     pub(crate) scripts: BTreeSet<String>,
+    /// The handlers that its file names.
+    pub(crate) handlers: Vec<Named>,
 }
 
 /// A bare `.rhai` file as a flow.
@@ -27,13 +32,14 @@ pub(crate) fn bare(file: &str) -> Parsed {
         },
         code: Vec::new(),
         scripts: BTreeSet::from([file.to_owned()]),
+        handlers: Vec::new(),
     }
 }
 
 /// What stands for a flow whose file cannot be read: its name is taken, nothing else is known.
 pub(crate) fn unreadable(file: &str) -> Parsed {
     let flow = Flow { file: file.to_owned(), ..empty() };
-    Parsed { flow, code: Vec::new(), scripts: BTreeSet::new() }
+    Parsed { flow, code: Vec::new(), scripts: BTreeSet::new(), handlers: Vec::new() }
 }
 
 fn empty() -> Flow {
@@ -46,6 +52,7 @@ fn empty() -> Flow {
         deadline: None,
         retry: None,
         plan: Plan::default(),
+        handlers: Handlers::default(),
         calls: Vec::new(),
         starts: Vec::new(),
     }

@@ -7,17 +7,19 @@ use signalbox_core::catalog::{Flow, LiteralCall, Plan};
 use signalbox_core::check::{CheckScript, ScriptCode, ScriptKind};
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::Diagnostic;
+use signalbox_core::handler::{Event, Handlers};
 use signalbox_core::schedule::Calendar;
 use signalbox_core::source::Folder;
 
 use super::{Parsed, inputs};
 use crate::faults::Faults;
 use crate::fields::{self, Fields};
+use crate::handlers::{self, Named};
 use crate::sources::is_script;
 use crate::units;
 use crate::yaml::{self, Node, Tree};
 
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 14] = [
     "summary",
     "inputs",
     "output",
@@ -25,6 +27,9 @@ const KNOWN: [&str; 11] = [
     "timeout",
     "deadline",
     "retry",
+    "on_failure",
+    "on_recovery",
+    "on_success",
     "steps",
     "run",
     "script",
@@ -74,10 +79,11 @@ pub(crate) fn parse(
             starts: Vec::new(),
             sees: Vec::new(),
             nesting: 0,
+            handlers: Vec::new(),
         };
         let flow = reader.flow(&node)?;
-        let Reader { code, scripts, calls, starts, .. } = reader;
-        Some(Parsed { flow: Flow { calls, starts, ..flow }, code, scripts })
+        let Reader { code, scripts, calls, starts, handlers, .. } = reader;
+        Some(Parsed { flow: Flow { calls, starts, ..flow }, code, scripts, handlers })
     });
     (parsed, faults.into_list())
 }
@@ -95,6 +101,7 @@ pub(super) struct Reader<'a> {
     sees: Vec<&'static str>,
     /// How many lists of steps are around this place.
     pub(super) nesting: usize,
+    handlers: Vec<Named>,
 }
 
 impl Reader<'_> {
@@ -107,6 +114,7 @@ impl Reader<'_> {
         let deadline = self.deadline(&fields, timeout);
         let retry = self.retry(&fields);
         let retry_if = retry.as_ref().and_then(|retry| retry.retry_if.clone());
+        self.handlers = handlers::read(&fields, &Event::OF_RUNS, self.faults);
         let steps = self.steps(&fields);
         let output = fields.get("output").map(|node| self.template(node));
         Some(Flow {
@@ -118,6 +126,7 @@ impl Reader<'_> {
             deadline,
             retry,
             plan: Plan { steps, output, retry_if, ..Plan::default() },
+            handlers: Handlers::default(),
             calls: Vec::new(),
             starts: Vec::new(),
         })

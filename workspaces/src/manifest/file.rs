@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use signalbox_core::catalog::{About, Connector, Export, Kind, ServiceUse};
 use signalbox_core::codes::Code;
+use signalbox_core::handler::Event;
 use signalbox_core::ids::{FlowName, ServiceName, WorkspaceName};
 use signalbox_core::webhook::Webhook;
 
 use super::{calls, connectors, environment, folders, webhooks};
 use crate::faults::Faults;
 use crate::fields::Fields;
+use crate::handlers::{self, Named};
 use crate::mark::Mark;
 use crate::yaml::Node;
 
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 16] = [
     "title",
     "description",
     "owner",
@@ -25,8 +27,15 @@ const KNOWN: [&str; 12] = [
     "accepts",
     "uses",
     "webhooks",
+    "on_failure",
+    "on_recovery",
+    "on_success",
+    "on_call_failure",
     "flow_folders",
 ];
+
+/// What a workspace can name a handler for.
+const EVENTS: [Event; 4] = [Event::Failure, Event::Recovery, Event::Success, Event::CallFailure];
 
 /// A workspace file, with the places of what is resolved later.
 #[derive(Debug)]
@@ -40,6 +49,7 @@ pub(crate) struct Manifest {
     pub(crate) accepts: BTreeSet<FlowName>,
     pub(crate) uses: BTreeSet<ServiceUse>,
     pub(crate) webhooks: BTreeMap<String, Webhook>,
+    pub(crate) handlers: Vec<Named>,
     pub(crate) flow_folders: Vec<(String, Option<Mark>)>,
     /// Flows of its own that the file names, and where.
     pub(crate) named_flows: Vec<(FlowName, Mark)>,
@@ -59,6 +69,7 @@ impl Default for Manifest {
             accepts: BTreeSet::new(),
             uses: BTreeSet::new(),
             webhooks: BTreeMap::new(),
+            handlers: Vec::new(),
             flow_folders: folders::usual(),
             named_flows: Vec::new(),
             webhook_marks: BTreeMap::new(),
@@ -93,6 +104,7 @@ pub(crate) fn read(node: &Node, kind: Kind, faults: &mut Faults) -> Manifest {
         accepts: calls::accepts(&fields, &mut named_flows, faults),
         uses: calls::uses(&fields, faults),
         webhooks: webhooks.into_iter().map(|found| (found.name, found.webhook)).collect(),
+        handlers: handlers::read(&fields, &EVENTS, faults),
         flow_folders: folders::read(&fields, faults),
         named_flows,
         env,
@@ -101,11 +113,11 @@ pub(crate) fn read(node: &Node, kind: Kind, faults: &mut Faults) -> Manifest {
 }
 
 fn refuse_other_kind(fields: &Fields<'_>, kind: Kind, faults: &mut Faults) {
-    let (names, owner) = match kind {
-        Kind::Platform => (["accepts", "uses"], "a domain"),
-        Kind::Domain => (["exports", "may_start"], "the platform"),
+    let (names, owner): (&[&str], _) = match kind {
+        Kind::Platform => (&["accepts", "uses"], "a domain"),
+        Kind::Domain => (&["exports", "may_start", "on_call_failure"], "the platform"),
     };
-    for entry in names.into_iter().filter_map(|name| fields.entry(name)) {
+    for entry in names.iter().filter_map(|name| fields.entry(name)) {
         let message = format!("only {owner} can have `{}`", entry.key);
         faults.error(Code::WrongKind, entry.mark, message);
     }

@@ -100,6 +100,7 @@ pub fn workspace(name: &str, kind: Kind) -> Workspace {
         accepts: BTreeSet::new(),
         uses: BTreeSet::new(),
         webhooks: BTreeMap::new(),
+        on_call_failure: None,
         flows: BTreeMap::new(),
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),

@@ -153,6 +153,13 @@ fn trigger(run: &Value) -> String {
             at("/caller/flow"),
             at("/caller/run")
         ),
+        "handler" => format!(
+            "{} of {}/{}, run {}",
+            at("/trigger/event").replace('_', " "),
+            at("/trigger/flow/workspace"),
+            at("/trigger/flow/flow"),
+            at("/trigger/of")
+        ),
         "webhook" => format!("webhook {}", at("/trigger/webhook")),
         "flow" => format!("flow {}, run {}", at("/caller/flow"), at("/caller/run")),
         "retry" => format!("retry of {}", at("/trigger/of")),

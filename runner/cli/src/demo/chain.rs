@@ -165,6 +165,7 @@ impl Chain {
         let first = page.items.into_iter().rev().find_map(|run| match run.trigger {
             Trigger::Schedule { slot, .. } => Some((run.id, slot)),
             Trigger::Call { .. }
+            | Trigger::Handler { .. }
             | Trigger::Webhook { .. }
             | Trigger::Api
             | Trigger::Retry { .. }

@@ -218,6 +218,7 @@ impl Session<'_> {
         match run.summary.trigger {
             Trigger::Call { .. } | Trigger::Flow { .. } => Ok(()),
             Trigger::Schedule { .. }
+            | Trigger::Handler { .. }
             | Trigger::Webhook { .. }
             | Trigger::Api
             | Trigger::Retry { .. }

@@ -139,6 +139,7 @@ impl World {
             ended_at: NOW,
             isolation: 0,
             answer: Outcome::Done(encode(answer)),
+            aftermath: None,
         };
         self.store.commit(vec![write]).await.unwrap();
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::RateLimit;
 use crate::ids::FlowName;
+use crate::rate::RateLimit;
 use crate::value::Value;
 
 /// How long a waiting sender waits when its webhook says nothing else: most senders give up then.

@@ -116,6 +116,7 @@ fn about(assignment: &Assignment) -> About {
         Trigger::Call { caller, .. } | Trigger::Flow { caller, .. } => {
             (None, Some(caller.to_string()))
         }
+        Trigger::Handler { flow, .. } => (None, Some(flow.to_string())),
         Trigger::Webhook { .. }
         | Trigger::Api
         | Trigger::Retry { .. }

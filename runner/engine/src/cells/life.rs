@@ -11,7 +11,8 @@ use signalbox_store::contract::Write;
 
 use super::active::{Active, Phase, Stop};
 use super::driver::Driver;
-use crate::link::Message;
+use crate::handlers::Ended;
+use crate::link::{Assignment, Message};
 use crate::recorder::{Job, Then};
 
 impl Driver {
@@ -119,13 +120,18 @@ impl Driver {
         active.buffer(chunk);
         let state = ending.state();
         let (chunk_number, chunk) = active.take(true).unwrap_or_default();
+        let started_at = active.started_at(now);
+        let Assignment { claim, pinned, .. } = &active.assignment;
+        let ended = Ended { claim, pinned, ending: &ending, started_at, at: now };
+        let aftermath = self.shared.aftermath(&ended);
         let write = Write::End {
             run: active.id().clone(),
             epoch: active.epoch(),
             number: chunk_number,
-            started_at: active.started_at(now),
+            started_at,
             chunk,
             answer: answer_of(&ending),
+            aftermath,
             ending,
             ended_at: now,
             isolation: self.isolation.unwrap_or(0),

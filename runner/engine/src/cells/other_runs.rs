@@ -47,13 +47,15 @@ impl Driver {
                 return self.outcome(ticket, Outcome::Failed(failure), false).await;
             }
         };
-        let asked = Asked { target, inputs: &inputs, wait };
+        let asked = Asked { target, inputs: &inputs, wait, counts: true };
         let live = self.shared.live.load_full();
         match self.shared.broker.decide(&live, (id, now), caller, asked) {
             Ok(call) => self.internal(ticket, InternalEffect::Call(Box::new(call))).await,
             Err(denied) => {
                 let (record, failure) = *denied;
-                self.internal(ticket, InternalEffect::Refused(Box::new(record), failure)).await;
+                let handler = self.shared.refused_call(caller, &record, &failure);
+                let refused = InternalEffect::Refused(Box::new(record), failure, handler);
+                self.internal(ticket, refused).await;
             }
         }
     }

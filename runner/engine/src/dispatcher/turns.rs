@@ -215,6 +215,8 @@ impl Dispatcher {
             ending,
             ended_at: now,
             isolation: 0,
+            // Its handlers stood in what is lost.
+            aftermath: None,
         };
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {

@@ -31,6 +31,7 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         deadline: None,
         retry: None,
         plan: Plan::default(),
+        handlers: signalbox_core::handler::Handlers::default(),
         calls: Vec::new(),
         starts: Vec::new(),
     };
@@ -54,6 +55,7 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         flows: [("f".parse().unwrap(), flow)].into(),
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),
+        on_call_failure: None,
     }
 }
 

@@ -65,6 +65,9 @@ pub(super) fn trigger(root: &str, trigger: &Trigger) -> Markup {
                 "call by " (caller) " " (run_link(root, run))
                 @if let Some(service) = service { span.dim { " as " (shown(service)) } }
             }
+            Trigger::Handler { event, flow, of, .. } => {
+                (event.as_str().replace('_', " ")) " of " (flow) " " (run_link(root, of))
+            }
             Trigger::Webhook { webhook } => { "webhook " span.dim { (shown(webhook)) } }
             Trigger::Api => { "api" }
             Trigger::Retry { of } => { "re-run of " (run_link(root, of)) }

@@ -9,6 +9,7 @@ use signalbox_core::catalog::{
     About, Action, Flow, Grants, Kind, LiteralCall, Plan, RateLimit, Step, Workspace,
 };
 use signalbox_core::clock::{ManualClock, Timestamp};
+use signalbox_core::handler::Handlers;
 use signalbox_core::inputs::{Field, Schema, Type};
 use signalbox_core::schedule::Schedule;
 use signalbox_core::webhook::{Auth, Mode, Webhook};
@@ -187,6 +188,7 @@ fn workspace() -> Workspace {
         accepts: BTreeSet::new(),
         uses: BTreeSet::new(),
         webhooks: webhooks(&flow),
+        on_call_failure: None,
         flows: BTreeMap::from([(flow, scan())]),
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),
@@ -223,6 +225,7 @@ fn scan() -> Flow {
         deadline: None,
         retry: None,
         plan: Plan { steps: vec![step], ..Plan::default() },
+        handlers: Handlers::default(),
         calls: vec![LiteralCall {
             target: "alerts.send".to_owned(),
             inputs: None,

@@ -110,6 +110,17 @@ pub(crate) enum TriggerJson {
         /// The service that was named, if one was.
         service: Option<String>,
     },
+    /// How another run ended, which this one handles.
+    Handler {
+        /// `failure`, `recovery`, `success` or `call_failure`.
+        event: &'static str,
+        /// The flow that it happened to.
+        flow: FlowPlace,
+        /// Its run.
+        of: String,
+        /// The service that was named as the handler, if one was.
+        service: Option<String>,
+    },
     /// A request from outside.
     Webhook {
         /// The webhook's name in its workspace.
@@ -180,6 +191,7 @@ impl From<&RunSummary> for RunJson {
                 run: run.to_string(),
             }),
             Trigger::Schedule { .. }
+            | Trigger::Handler { .. }
             | Trigger::Webhook { .. }
             | Trigger::Api
             | Trigger::Retry { .. }
@@ -189,6 +201,7 @@ impl From<&RunSummary> for RunJson {
             Trigger::Continue { of } => Some(of.to_string()),
             Trigger::Schedule { .. }
             | Trigger::Call { .. }
+            | Trigger::Handler { .. }
             | Trigger::Webhook { .. }
             | Trigger::Api
             | Trigger::Retry { .. }
@@ -257,6 +270,12 @@ impl From<&Trigger> for TriggerJson {
             Trigger::Call { caller, run, service } => {
                 Self::Call { caller: caller.into(), run: run.to_string(), service: service.clone() }
             }
+            Trigger::Handler { event, flow, of, service } => Self::Handler {
+                event: event.as_str(),
+                flow: flow.into(),
+                of: of.to_string(),
+                service: service.clone(),
+            },
             Trigger::Webhook { webhook } => Self::Webhook { webhook: webhook.clone() },
             Trigger::Api => Self::Api,
             Trigger::Retry { of } => Self::Retry { of: of.to_string() },

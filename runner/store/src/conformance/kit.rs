@@ -19,8 +19,9 @@ use signalbox_core::{DeploymentId, Digest, RunId, Value};
 
 use super::Place;
 use crate::contract::{
-    Accept, Accepted, Answer, Blob, CallDecision, CallRecord, Claim, DeploymentOutcome, Internal,
-    InternalEffect, NewCall, NewDeployment, ScheduleKey, Slot, Store, Want, Write, Written,
+    Accept, Accepted, Aftermath, Answer, Blob, CallDecision, CallRecord, Claim, DeploymentOutcome,
+    Internal, InternalEffect, NewCall, NewDeployment, ScheduleKey, Slot, Store, Want, Write,
+    Written,
 };
 
 /// An open store in which the workspaces `one` and `two` are live.
@@ -50,6 +51,7 @@ pub(crate) fn spec(name: &str) -> Workspace {
         deadline: None,
         retry: None,
         plan: Plan::default(),
+        handlers: signalbox_core::handler::Handlers::default(),
         calls: Vec::new(),
         starts: Vec::new(),
     };
@@ -70,6 +72,7 @@ pub(crate) fn spec(name: &str) -> Workspace {
         accepts: BTreeSet::new(),
         uses: BTreeSet::new(),
         webhooks: BTreeMap::new(),
+        on_call_failure: None,
         flows: [("f".parse().unwrap(), flow)].into(),
         sources: [("s.rhai".to_owned(), Digest::of(SCRIPT))].into(),
         calendars: BTreeMap::new(),
@@ -178,6 +181,15 @@ pub(crate) fn end(claim: &Claim, number: u32) -> Write {
     end_with(claim, number, Ending::Succeeded(encode(&Value::Int(42))))
 }
 
+/// The end of a claim that wrote nothing, and what it starts.
+pub(crate) fn end_then(claim: &Claim, ending: Ending, aftermath: Aftermath) -> Write {
+    let mut write = end_with(claim, claim.next_chunk, ending);
+    if let Write::End { aftermath: place, .. } = &mut write {
+        *place = Some(Box::new(aftermath));
+    }
+    write
+}
+
 pub(crate) fn end_with(claim: &Claim, number: u32, ending: Ending) -> Write {
     Write::End {
         run: claim.run.id.clone(),
@@ -189,6 +201,7 @@ pub(crate) fn end_with(claim: &Claim, number: u32, ending: Ending) -> Write {
         ended_at: Timestamp(30_000),
         isolation: 1,
         answer: done(42),
+        aftermath: None,
     }
 }
 

@@ -7,6 +7,7 @@
 pub(crate) mod accepting;
 pub(crate) mod belongings;
 pub(crate) mod deploying;
+pub(crate) mod handling;
 mod kit;
 pub(crate) mod model;
 pub(crate) mod pruning;

@@ -16,8 +16,9 @@ pub use deployments::{
 };
 pub use error::Error;
 pub use runs::{
-    Accept, Accepted, Answer, CallDecision, CallRecord, Claim, Expired, IdempotencyKey, Internal,
-    InternalEffect, Named, NewCall, NewFlow, StateChange, Waiting, Want, Write, Written,
+    Accept, Accepted, Aftermath, Answer, CallDecision, CallRecord, Claim, Expired, Handling,
+    IdempotencyKey, Internal, InternalEffect, Named, NewCall, NewFlow, Recovery, StateChange,
+    Waiting, Want, Write, Written,
 };
 pub use store::{Reply, Store};
 pub use views::{

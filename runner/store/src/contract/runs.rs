@@ -184,6 +184,8 @@ pub enum Write {
         isolation: u8,
         /// What the waiting caller gets.
         answer: Outcome,
+        /// What the ending starts, in the same transaction. Boxed: most start nothing.
+        aftermath: Option<Box<Aftermath>>,
     },
     /// The run goes back to the queue, first in line.
     Release {
@@ -338,8 +340,38 @@ pub enum InternalEffect {
         /// The moment.
         until: Timestamp,
     },
-    /// Records that the broker refused a call. The outcome is the failure.
-    Refused(Box<CallRecord>, Failure),
+    /// Records that the broker refused a call, and starts the run that handles it, if one does.
+    /// The outcome is the failure.
+    Refused(Box<CallRecord>, Failure, Option<Box<NewRun>>),
+}
+
+/// What the ending of a run starts: once, with the ending, or not at all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Aftermath {
+    /// What is started whatever ended before.
+    pub started: Vec<Handling>,
+    /// For a flow that has a handler of recoveries.
+    pub recovery: Option<Recovery>,
+}
+
+/// What is done about an ending.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Handling {
+    /// A run is started, whatever its queue holds.
+    Run(Box<NewRun>),
+    /// A call that nobody waits for is made, and recorded.
+    Call(Box<NewCall>),
+    /// The call would have been made, and is recorded as refused.
+    Refused(Box<CallRecord>),
+}
+
+/// What an ending means to the handler of recoveries.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Recovery {
+    /// The run failed: the next success of its flow is a recovery.
+    Awaited,
+    /// The run succeeded: the handler starts if a recovery was awaited, which it is no longer.
+    Over(Box<Handling>),
 }
 
 /// A change of a value of the state. Values are canonical bytes.

@@ -9,6 +9,7 @@ use signalbox_core::run::{NewRun, State, Trigger};
 use signalbox_core::value::{decode, encode};
 use signalbox_core::{RunId, Value, WorkspaceName};
 
+use super::aftermath;
 use super::columns::{self, id_bytes};
 use super::live::Queued;
 use super::settle;
@@ -46,8 +47,11 @@ pub(super) fn perform(
             waits::add(tx, caller, key, For::Moment(until))?;
             Ok(Outcome::Pending)
         }
-        InternalEffect::Refused(record, failure) => {
+        InternalEffect::Refused(record, failure, handler) => {
             record_call(tx, caller, key, &record, None)?;
+            if let Some(handler) = handler {
+                aftermath::enqueue(tx, *handler)?;
+            }
             Ok(Outcome::Failed(failure))
         }
     }
@@ -131,7 +135,13 @@ fn set_state(
     Ok(Ok(then))
 }
 
-fn start_call(tx: &mut Tx<'_>, caller: i64, key: &Key, call: NewCall) -> Result<Outcome, Error> {
+/// Starts the run of a call, and records the decision.
+pub(super) fn start_call(
+    tx: &mut Tx<'_>,
+    caller: i64,
+    key: &Key,
+    call: NewCall,
+) -> Result<Outcome, Error> {
     let NewCall { run, queue_bound, mut record, wait, until } = call;
     if tx.waiting_in(&run.workspace) >= queue_bound as usize {
         record.decision = CallDecision::Refused;
@@ -206,6 +216,7 @@ fn started_by(tx: &Tx<'_>, caller: i64, run: &RunId) -> Result<Option<i64>, Erro
         Trigger::Flow { run, .. } => run == caller,
         Trigger::Schedule { .. }
         | Trigger::Call { .. }
+        | Trigger::Handler { .. }
         | Trigger::Webhook { .. }
         | Trigger::Api
         | Trigger::Retry { .. }
@@ -228,7 +239,7 @@ fn last_of(tx: &Tx<'_>, run: i64) -> Result<i64, Error> {
 }
 
 /// Records a decision, with the run it started and whether the caller waits for that.
-fn record_call(
+pub(super) fn record_call(
     tx: &mut Tx<'_>,
     caller: i64,
     key: &Key,

@@ -8,6 +8,7 @@ use signalbox_core::run::{Ending, Event, NewRun, Reason, RunError, State, apply}
 use signalbox_core::value::encode;
 use signalbox_core::{RunId, Value};
 
+use super::aftermath;
 use super::append::{fence, insert_chunk, row_state};
 use super::columns::{id_bytes, state_number, to_json};
 use super::live::{Claimed, Queued};
@@ -15,7 +16,7 @@ use super::schedules;
 use super::settle;
 use super::tx::Tx;
 use super::waits::{self, For};
-use crate::contract::{Error, Written};
+use crate::contract::{Aftermath, Error, Written};
 
 /// [`crate::contract::Write::End`].
 pub(super) struct End {
@@ -40,7 +41,11 @@ fn event(ending: &Ending) -> Event {
 }
 
 /// Ends a run.
-pub(super) fn end(tx: &mut Tx<'_>, end: &End) -> Result<Written, Error> {
+pub(super) fn end(
+    tx: &mut Tx<'_>,
+    end: &End,
+    aftermath: Option<Aftermath>,
+) -> Result<Written, Error> {
     let claimed = match fence(tx, &end.run, end.epoch)? {
         Ok(claimed) if claimed.next_chunk == end.number => claimed,
         Ok(_) => return Ok(Written::Fenced),
@@ -62,6 +67,9 @@ pub(super) fn end(tx: &mut Tx<'_>, end: &End) -> Result<Written, Error> {
     } else {
         Vec::new()
     };
+    if let Some(started) = aftermath {
+        aftermath::perform(tx, claimed.seq, end.ended_at, started)?;
+    }
     schedules::ended(tx, claimed.seq)?;
     Ok(settle::written(answered))
 }

@@ -248,6 +248,7 @@ impl Live {
 fn is_called(run: &NewRun) -> bool {
     match run.trigger {
         Trigger::Call { .. } | Trigger::Flow { .. } | Trigger::Continue { .. } => true,
+        Trigger::Handler { ref service, .. } => service.is_some(),
         Trigger::Schedule { .. }
         | Trigger::Webhook { .. }
         | Trigger::Api

@@ -5,6 +5,7 @@
 //! takes effect without a commit: if the process dies, its run is queued again at the next start.
 
 mod accept;
+mod aftermath;
 mod append;
 mod backup;
 mod belongings;

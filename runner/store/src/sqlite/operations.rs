@@ -60,9 +60,11 @@ fn write_one(tx: &mut Tx<'_>, write: Write) -> Result<Written, Error> {
             ended_at,
             isolation,
             answer,
+            aftermath,
         } => end::end(
             tx,
             &End { run, epoch, number, started_at, chunk, ending, ended_at, isolation, answer },
+            aftermath.map(|started| *started),
         ),
         Write::Release { run, epoch, cell_lost, active_us } => {
             end::release(tx, &run, epoch, u32::from(cell_lost), active_us)

@@ -19,6 +19,7 @@ mod egress;
 mod egress_headers;
 mod extremes;
 mod faults;
+mod handlers;
 mod hostile;
 mod idempotency;
 mod idle;

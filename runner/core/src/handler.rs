@@ -1,0 +1,251 @@
+//! Handlers: flows that are started by how another run ended.
+//!
+//! A handler is told facts. It gets those that its inputs name, or all of them when it names none,
+//! so that a flow which was written for people's messages can be a handler as it is.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::ids::{FlowName, FlowRef, RunId};
+use crate::inputs::Schema;
+pub use crate::occasion::Event;
+use crate::run::RunError;
+use crate::secret::hide_markers;
+use crate::text::cut;
+use crate::value::Value;
+
+/// Longest `message` of the facts, in bytes.
+const MAX_MESSAGE: usize = 1_000;
+
+/// Who handles an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Handler {
+    /// A flow of the same workspace, at the same revision.
+    Flow(FlowName),
+    /// A service of the platform, `name` or `name@version`, called through the broker.
+    Service(String),
+}
+
+/// The handlers of a flow.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handlers {
+    /// `on_failure`
+    #[serde(default)]
+    pub failure: Option<Handler>,
+    /// `on_recovery`
+    #[serde(default)]
+    pub recovery: Option<Handler>,
+    /// `on_success`
+    #[serde(default)]
+    pub success: Option<Handler>,
+}
+
+impl Handlers {
+    /// The place of an event's handler; `None` for an event that is no run's.
+    pub fn place(&mut self, event: Event) -> Option<&mut Option<Handler>> {
+        match event {
+            Event::Failure => Some(&mut self.failure),
+            Event::Recovery => Some(&mut self.recovery),
+            Event::Success => Some(&mut self.success),
+            Event::CallFailure => None,
+        }
+    }
+}
+
+/// What a handler is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts<'a> {
+    /// What happened.
+    pub event: Event,
+    /// The flow that it happened to.
+    pub flow: &'a FlowRef,
+    /// The run.
+    pub run: &'a RunId,
+    /// The state that the run is in; `refused` for a call that was.
+    pub state: &'a str,
+    /// Why, from the closed list of reasons, or the broker's rule.
+    pub reason: Option<&'a str>,
+    /// How it failed.
+    pub error: Option<&'a RunError>,
+    /// The attempt that ended.
+    pub attempt: u32,
+    /// What had started the run.
+    pub trigger: &'a str,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// The service that was called, for a call.
+    pub service: Option<&'a str>,
+    /// Who called, for a call: the flow and its run.
+    pub caller: Option<(&'a FlowRef, &'a RunId)>,
+}
+
+impl Facts<'_> {
+    /// The inputs of a handler: the facts that it takes. What is not known is left out.
+    pub fn inputs(&self, schema: &Schema) -> Value {
+        let mut all = self.all();
+        if !schema.fields.is_empty() {
+            all.retain(|name, _| schema.fields.contains_key(name));
+        }
+        Value::Map(all)
+    }
+
+    fn all(&self) -> BTreeMap<String, Value> {
+        let (alert_type, severity) = match self.event {
+            Event::Failure => ("run_failed", "high"),
+            Event::Recovery => ("run_recovered", "low"),
+            Event::Success => ("run_succeeded", "low"),
+            Event::CallFailure => ("call_failed", "high"),
+        };
+        let text = |text: &str| Some(Value::String(text.to_owned()));
+        let time = |at: Timestamp| Some(Value::String(at.to_string()));
+        let facts = [
+            ("event", text(self.event.as_str())),
+            ("workspace", text(self.flow.workspace.as_str())),
+            ("flow", text(self.flow.flow.as_str())),
+            ("run", text(self.run.as_str())),
+            ("state", text(self.state)),
+            ("reason", self.reason.and_then(text)),
+            ("error", self.error.map(error)),
+            ("attempt", Some(Value::Int(i64::from(self.attempt)))),
+            ("trigger", text(self.trigger)),
+            ("started_at", self.started_at.and_then(time)),
+            ("ended_at", time(self.ended_at)),
+            ("service", self.service.and_then(text)),
+            ("caller", self.caller.map(caller)),
+            ("alert_type", text(alert_type)),
+            ("severity", text(severity)),
+            ("message", Some(Value::String(self.message()))),
+        ];
+        facts.into_iter().filter_map(|(name, fact)| Some((name.to_owned(), fact?))).collect()
+    }
+
+    /// One line for people.
+    fn message(&self) -> String {
+        let flow = self.flow;
+        let why = self.error.map(|error| format!(": {} {}", error.code, error.message));
+        let why = why.unwrap_or_default();
+        let message = match self.event {
+            Event::Failure => format!("{flow} failed{why}"),
+            Event::Recovery => format!("{flow} succeeds again"),
+            Event::Success => format!("{flow} succeeded"),
+            Event::CallFailure => {
+                let who = self.caller.map_or_else(String::new, |(flow, _)| format!(" of {flow}"));
+                format!("the call{who} of {} {}{why}", self.service.unwrap_or("?"), self.state)
+            }
+        };
+        cut(hide_markers(&message), MAX_MESSAGE)
+    }
+}
+
+fn error(error: &RunError) -> Value {
+    let number = |number: Option<u32>| number.map_or(Value::Null, |n| Value::Int(i64::from(n)));
+    Value::map([
+        ("code", Value::String(error.code.as_str().to_owned())),
+        ("message", Value::String(cut(hide_markers(&error.message), MAX_MESSAGE))),
+        ("file", error.file.clone().map_or(Value::Null, Value::String)),
+        ("line", number(error.line)),
+        ("column", number(error.column)),
+    ])
+}
+
+fn caller((flow, run): (&FlowRef, &RunId)) -> Value {
+    Value::map([
+        ("workspace", Value::String(flow.workspace.to_string())),
+        ("flow", Value::String(flow.flow.to_string())),
+        ("run", Value::String(run.to_string())),
+    ])
+}
+
+/// What a flow refuses of the facts that it would be told of an event, as far as it can be said
+/// before there are any.
+pub fn faults(schema: &Schema, event: Event) -> Vec<crate::inputs::Fault> {
+    let (Ok(workspace), Ok(flow)) = ("workspace".parse(), "flow".parse()) else {
+        return Vec::new();
+    };
+    let flow = FlowRef { workspace, flow };
+    let run = RunId::from_parts(0, [0; 10]);
+    let failed = matches!(event, Event::Failure | Event::CallFailure);
+    let plain = RunError::plain(crate::codes::Code::ScriptError, "a message");
+    let called = event == Event::CallFailure;
+    let facts = Facts {
+        event,
+        flow: &flow,
+        run: &run,
+        state: if failed { "failed" } else { "succeeded" },
+        reason: failed.then_some("script_error"),
+        error: failed.then_some(&plain),
+        attempt: 1,
+        trigger: "schedule",
+        started_at: Some(Timestamp(0)),
+        ended_at: Timestamp(0),
+        service: called.then_some("service"),
+        caller: called.then_some((&flow, &run)),
+    };
+    match facts.inputs(schema) {
+        Value::Map(given) => {
+            schema.faults(given.iter().map(|(name, value)| (name.as_str(), Some(value))))
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inputs::{Field, Type};
+
+    fn schema(fields: &[(&str, Type)]) -> Schema {
+        let field = |kind| Field { required: true, ..Field::of(kind) };
+        let fields = fields.iter().map(|(name, kind)| ((*name).to_owned(), field(*kind)));
+        Schema { fields: fields.collect() }
+    }
+
+    #[test]
+    fn a_handler_gets_the_facts_that_it_names() {
+        let flow: FlowRef = "shop/order".parse().unwrap();
+        let run = RunId::from_parts(1, [1; 10]);
+        let error = RunError::plain(crate::codes::Code::ScriptError, "boom");
+        let facts = Facts {
+            event: Event::Failure,
+            flow: &flow,
+            run: &run,
+            state: "failed",
+            reason: Some("script_error"),
+            error: Some(&error),
+            attempt: 3,
+            trigger: "schedule",
+            started_at: None,
+            ended_at: Timestamp(0),
+            service: None,
+            caller: None,
+        };
+        let some = facts.inputs(&schema(&[("message", Type::String), ("attempt", Type::Integer)]));
+        let expected = [
+            ("message", Value::String("shop/order failed: SB0501 boom".into())),
+            ("attempt", Value::Int(3)),
+        ];
+        assert_eq!(some, Value::map(expected));
+        let all = facts.inputs(&Schema::default());
+        assert_eq!(
+            all.get("error").and_then(|e| e.get("code")),
+            Some(&Value::String("SB0501".into()))
+        );
+        assert_eq!(all.get("started_at"), None, "what is not known is left out");
+    }
+
+    #[test]
+    fn what_no_fact_can_fill_is_found_before_there_are_any() {
+        let fits = |fields: &[(&str, Type)], event| faults(&schema(fields), event).is_empty();
+        assert!(fits(&[("message", Type::String), ("error", Type::Object)], Event::Failure));
+        assert!(!fits(&[("error", Type::Object)], Event::Recovery), "there is no error then");
+        assert!(!fits(&[("ticket", Type::String)], Event::Failure));
+        assert!(!fits(&[("attempt", Type::String)], Event::Failure));
+        assert!(fits(&[("caller", Type::Object)], Event::CallFailure));
+        assert!(faults(&Schema::default(), Event::Success).is_empty());
+    }
+}

@@ -1,0 +1,258 @@
+//! What the end of a run starts: its handlers, in the transaction that ends it.
+//!
+//! A run that a handler is never starts one. A handler that is in the chain of what led to the
+//! ended run is not started either, so that handlers never lead back to themselves.
+
+use signalbox_core::catalog::{Kind, Workspace};
+use signalbox_core::clock::Timestamp;
+use signalbox_core::handler::{Event, Facts, Handler};
+use signalbox_core::ids::FlowRef;
+use signalbox_core::inputs::Schema;
+use signalbox_core::journal::Failure;
+use signalbox_core::run::{Ending, NewRun, Reason, RunError, State, Trigger};
+use signalbox_core::{DeploymentId, FlowName, Value, broker, value};
+use signalbox_store::contract::{Aftermath, CallRecord, Claim, Handling, Recovery};
+
+use crate::broker::Asked;
+use crate::revisions::Pinned;
+use crate::runs::new_id;
+use crate::shared::Shared;
+
+/// A run that ends now.
+pub(crate) struct Ended<'a> {
+    pub(crate) claim: &'a Claim,
+    pub(crate) pinned: &'a Pinned,
+    pub(crate) ending: &'a Ending,
+    pub(crate) started_at: Timestamp,
+    pub(crate) at: Timestamp,
+}
+
+/// A flow at a deployment that is to handle something.
+struct Place<'a> {
+    spec: &'a Workspace,
+    deployment: DeploymentId,
+    flow: &'a FlowName,
+}
+
+impl Shared {
+    /// What the end of a run starts, if anything. Costs nothing for a flow without handlers.
+    pub(crate) fn aftermath(&self, ended: &Ended<'_>) -> Option<Box<Aftermath>> {
+        let run = &ended.claim.run;
+        if let Trigger::Handler { .. } = run.trigger {
+            return None;
+        }
+        let spec = &ended.pinned.spec;
+        let handlers = &spec.flows.get(&run.flow)?.handlers;
+        let mut aftermath = Aftermath::default();
+        let of = |event, handler: &Option<Handler>| {
+            handler.as_ref().and_then(|handler| self.handling(ended, event, handler))
+        };
+        match ended.ending.state() {
+            State::Succeeded => {
+                aftermath.started.extend(of(Event::Success, &handlers.success));
+                aftermath.recovery = of(Event::Recovery, &handlers.recovery)
+                    .map(|handling| Recovery::Over(Box::new(handling)));
+            }
+            State::Failed => {
+                aftermath.started.extend(of(Event::Failure, &handlers.failure));
+                aftermath.started.extend(self.failed_call(ended));
+                aftermath.recovery = handlers.recovery.is_some().then_some(Recovery::Awaited);
+            }
+            State::Cancelled
+            | State::Skipped
+            | State::Queued
+            | State::Running
+            | State::Suspended => {}
+        }
+        let some = !aftermath.started.is_empty() || aftermath.recovery.is_some();
+        some.then(|| Box::new(aftermath))
+    }
+
+    fn handling(&self, ended: &Ended<'_>, event: Event, handler: &Handler) -> Option<Handling> {
+        let run = &ended.claim.run;
+        let flow = FlowRef { workspace: run.workspace.clone(), flow: run.flow.clone() };
+        let error = match ended.ending {
+            Ending::Failed(_, error) => Some(error),
+            Ending::Succeeded(_) | Ending::Cancelled | Ending::Skipped(_) => None,
+        };
+        let facts = Facts {
+            event,
+            flow: &flow,
+            run: &run.id,
+            state: ended.ending.state().as_str(),
+            reason: ended.ending.reason().map(Reason::as_str),
+            error,
+            attempt: ended.claim.attempt,
+            trigger: run.trigger.kind(),
+            started_at: Some(ended.started_at),
+            ended_at: ended.at,
+            service: None,
+            caller: None,
+        };
+        match handler {
+            Handler::Flow(name) => {
+                let Pinned { spec, deployment, .. } = ended.pinned;
+                let place = Place { spec, deployment: *deployment, flow: name };
+                self.own(&place, run, &facts, ended.at).map(|run| Handling::Run(Box::new(run)))
+            }
+            Handler::Service(target) => self.service(target, run, &facts, ended.at),
+        }
+    }
+
+    /// The platform's handler of a call that a domain made and whose run failed.
+    fn failed_call(&self, ended: &Ended<'_>) -> Option<Handling> {
+        let run = &ended.claim.run;
+        let Trigger::Call { caller, run: caller_run, service: Some(service) } = &run.trigger else {
+            return None;
+        };
+        let Pinned { spec, deployment, .. } = ended.pinned;
+        let (Some(name), Ending::Failed(reason, error)) = (&spec.on_call_failure, ended.ending)
+        else {
+            return None;
+        };
+        let flow = FlowRef { workspace: run.workspace.clone(), flow: run.flow.clone() };
+        let facts = Facts {
+            event: Event::CallFailure,
+            flow: &flow,
+            run: &run.id,
+            state: State::Failed.as_str(),
+            reason: Some(reason.as_str()),
+            error: Some(error),
+            attempt: ended.claim.attempt,
+            trigger: run.trigger.kind(),
+            started_at: Some(ended.started_at),
+            ended_at: ended.at,
+            service: Some(service),
+            caller: Some((caller, caller_run)),
+        };
+        let place = Place { spec, deployment: *deployment, flow: name };
+        self.own(&place, run, &facts, ended.at).map(|run| Handling::Run(Box::new(run)))
+    }
+
+    /// The platform's handler of a call that a domain made and the broker refused.
+    pub(crate) fn refused_call(
+        &self,
+        caller: &NewRun,
+        record: &CallRecord,
+        failure: &Failure,
+    ) -> Option<Box<NewRun>> {
+        if let Trigger::Handler { .. } = caller.trigger {
+            return None;
+        }
+        let live = self.live.load();
+        let is_domain = live.find(&caller.workspace)?.0.kind == Kind::Domain;
+        let (spec, info) = live.find(&live.catalog.platform().filter(|_| is_domain)?.name)?;
+        let error = RunError::plain(failure.code, failure.message.clone());
+        let facts = Facts {
+            event: Event::CallFailure,
+            flow: &record.caller,
+            run: &caller.id,
+            state: "refused",
+            reason: Some(record.rule.as_str()),
+            error: Some(&error),
+            attempt: 1,
+            trigger: caller.trigger.kind(),
+            started_at: None,
+            ended_at: record.at,
+            service: Some(&record.target),
+            caller: Some((&record.caller, &caller.id)),
+        };
+        let flow = spec.on_call_failure.as_ref()?;
+        let place = Place { spec, deployment: info.deployment, flow };
+        self.own(&place, caller, &facts, record.at).map(Box::new)
+    }
+
+    /// A run of a workspace's own handler.
+    fn own(
+        &self,
+        place: &Place<'_>,
+        of: &NewRun,
+        facts: &Facts<'_>,
+        at: Timestamp,
+    ) -> Option<NewRun> {
+        let handler = FlowRef { workspace: place.spec.name.clone(), flow: place.flow.clone() };
+        let ended = FlowRef { workspace: of.workspace.clone(), flow: of.flow.clone() };
+        let mut chain = of.chain.clone();
+        chain.push(ended.clone());
+        if chain.contains(&handler) {
+            tracing::warn!(run = %of.id, %handler, "a handler that led to a run does not handle it");
+            return None;
+        }
+        let flow = place.spec.flows.get(place.flow)?;
+        let inputs = self.told(facts, &flow.inputs, &handler)?;
+        let trigger =
+            Trigger::Handler { event: facts.event, flow: ended, of: of.id.clone(), service: None };
+        Some(NewRun {
+            id: new_id(at)
+                .map_err(|error| tracing::error!(%error, "cannot start a handler"))
+                .ok()?,
+            workspace: handler.workspace,
+            flow: handler.flow,
+            deployment: place.deployment,
+            trigger,
+            inputs,
+            chain,
+            queued_at: at,
+            deadline: flow.deadline.map(|deadline| at.plus(deadline)),
+        })
+    }
+
+    /// A call of a service that handles, decided and recorded as every call is.
+    fn service(
+        &self,
+        target: &str,
+        of: &NewRun,
+        facts: &Facts<'_>,
+        at: Timestamp,
+    ) -> Option<Handling> {
+        let live = self.live.load();
+        let permit = target
+            .parse()
+            .ok()
+            .and_then(|named| broker::decide(&live.catalog, &of.workspace, &named).ok());
+        let callee = permit.map(|permit| permit.callee);
+        let flow = callee.as_ref().and_then(|to| live.catalog.find_flow(&to.workspace, &to.flow));
+        let none = Schema::default();
+        let inputs = value::encode(&facts.inputs(flow.map_or(&none, |flow| &flow.inputs)));
+        // Whether it is a recovery, only the store knows: no success takes a place in the rate.
+        let counts = facts.event != Event::Recovery;
+        let asked = Asked { target: target.to_owned(), inputs: &inputs, wait: false, counts };
+        let id =
+            new_id(at).map_err(|error| tracing::error!(%error, "cannot start a handler")).ok()?;
+        match self.broker.decide(&live, (id, at), of, asked) {
+            Ok(mut call) => {
+                call.run.trigger = Trigger::Handler {
+                    event: facts.event,
+                    flow: facts.flow.clone(),
+                    of: of.id.clone(),
+                    service: call.record.service.as_ref().map(|(name, _)| name.clone()),
+                };
+                Some(Handling::Call(Box::new(call)))
+            }
+            Err(denied) => {
+                let (record, failure) = *denied;
+                if counts {
+                    let reason = failure.message;
+                    tracing::warn!(run = %of.id, target, reason, "a handler is refused");
+                }
+                Some(Handling::Refused(Box::new(record)))
+            }
+        }
+    }
+
+    /// The checked inputs of a handler, in canonical bytes.
+    fn told(&self, facts: &Facts<'_>, schema: &Schema, handler: &FlowRef) -> Option<Vec<u8>> {
+        let given: Value = facts.inputs(schema);
+        match schema.apply(&given) {
+            Ok(inputs) => Some(value::encode(&inputs)),
+            Err(faults) => {
+                let why: Vec<_> = faults
+                    .iter()
+                    .map(|fault| format!("{} {}", fault.input, fault.message))
+                    .collect();
+                tracing::error!(%handler, why = why.join("; "), "a handler does not take its facts");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Failure reaches people: handlers start with the end that they handle, once, and never each other.
+
+use serde_json::{Value, json};
+use signalbox_e2e::{PATIENCE, Road, Runner, Scene, eventually};
+
+const SHOP: &str = "\
+uses: [alerts.send@1]
+on_failure: note
+";
+
+const ORDER: &str = "\
+inputs: { fail: { type: boolean, default: false } }
+on_recovery: recovered
+on_success: done
+run: |
+  if inputs.fail { throw \"no more of it\" }
+  7
+";
+
+const SERVED: &str = "\
+on_failure: alerts.send@1
+run: 'throw \"broken\"'
+";
+
+const ALERT: &str = "\
+inputs:
+  alert_type: { type: string, required: true }
+  severity: { type: string, enum: [low, high, critical], default: low }
+  message: { type: string, required: true, max_length: 4000 }
+  channel: { type: string, default: \"#ops\" }
+run: |
+  if state::get(\"deaf\") == true { throw \"deaf\" }
+  inputs.message
+";
+
+fn road() -> Road {
+    Scene::pair("", "")
+        .file(
+            "ops/workspace.yaml",
+            "exports: { alerts.send: { flow: alert, callers: [domains] } }\n\
+             on_call_failure: refusals\non_failure: refusals\n",
+        )
+        .file("ops/flows/alert.yaml", ALERT)
+        .script("ops/flows/refusals.rhai", "inputs")
+        .script("ops/flows/deafen.rhai", "state::set(\"deaf\", true)")
+        .file("shop/workspace.yaml", SHOP)
+        .file("shop/flows/order.yaml", ORDER)
+        .file("shop/flows/served.yaml", SERVED)
+        .script(
+            "shop/flows/note.rhai",
+            "state::add(\"notes\", 1);\nif inputs.flow == \"poison\" { throw \"I too\" }\ninputs",
+        )
+        .script("shop/flows/poison.rhai", "throw \"poison\"")
+        .script("shop/flows/recovered.rhai", "inputs")
+        .script("shop/flows/done.rhai", "inputs.run")
+        .script(
+            "shop/flows/asks.rhai",
+            "broker::request(\"alerts.send\", #{ alert_type: \"a\", message: \"m\" })",
+        )
+        .script("shop/flows/strays.rhai", "broker::request(inputs.to, #{})")
+        .road()
+}
+
+/// The runs that handle the end of a run, once all of them have ended.
+#[track_caller]
+fn handlers(runner: &Runner<'_>, run: &str, number: usize) -> Vec<Value> {
+    eventually(&format!("{number} runs handle {run}"), || {
+        let mut all = runner.list("/runs?limit=1000");
+        all.retain(|other| other["trigger"]["kind"] == "handler" && other["trigger"]["of"] == run);
+        let ended = all.iter().all(|run| !run["ended_at"].is_null());
+        (all.len() >= number && ended).then_some(all)
+    })
+}
+
+/// Waits until nothing is under way any more.
+#[track_caller]
+fn quiet(runner: &Runner<'_>) {
+    eventually("nothing is under way", || {
+        let all = runner.list("/runs?limit=1000");
+        all.iter().all(|run| !run["ended_at"].is_null()).then_some(())
+    });
+}
+
+fn id(run: &Value) -> &str {
+    run["id"].as_str().unwrap()
+}
+
+#[test]
+fn a_failure_starts_the_handler_with_the_facts() {
+    let road = road();
+    let runner = road.start();
+    let failed = runner.run("shop/order", &json!({ "fail": true }));
+    let found = handlers(&runner, id(&failed), 1);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let handler = runner.show(id(&found[0]));
+    assert_eq!(handler["flow"], "note");
+    assert_eq!(handler["deployment"], failed["deployment"]);
+    assert_eq!(handler["trigger"]["event"], "failure");
+    let told = &handler["inputs"];
+    assert_eq!((&told["workspace"], &told["flow"]), (&json!("shop"), &json!("order")));
+    assert_eq!((&told["run"], &told["state"]), (&failed["id"], &json!("failed")));
+    assert_eq!((&told["reason"], &told["attempt"]), (&json!("script_error"), &json!(1)));
+    assert_eq!((&told["trigger"], &told["ended_at"]), (&json!("api"), &failed["ended_at"]));
+    assert_eq!(told["started_at"], failed["started_at"]);
+    assert_eq!(told["error"]["code"], failed["error"]["code"]);
+    assert_eq!(told["error"]["line"], failed["error"]["line"]);
+    let message = told["message"].as_str().unwrap();
+    assert!(message.starts_with("shop/order failed: SB0501") && message.contains("no more of it"));
+    let said = runner.cli(&["show", id(&handler)]).ends(0).stdout;
+    assert!(said.contains("failure of shop/order"), "{said}");
+    assert!(runner.client().get("/").text.contains("failure of shop/order"));
+}
+
+#[test]
+fn a_recovery_is_told_once_and_a_success_each_time() {
+    let road = road();
+    let runner = road.start();
+    let flows = |fail: bool| {
+        let run = runner.run("shop/order", &json!({ "fail": fail }));
+        quiet(&runner);
+        let found = handlers(&runner, id(&run), 1);
+        let mut flows: Vec<_> = found.iter().map(|run| run["flow"].clone()).collect();
+        flows.sort_by_key(ToString::to_string);
+        flows
+    };
+    assert_eq!(flows(false), ["done"], "nothing had failed before");
+    assert_eq!(flows(true), ["note"]);
+    assert_eq!(flows(true), ["note"]);
+    assert_eq!(flows(false), ["done", "recovered"]);
+    assert_eq!(flows(false), ["done"]);
+}
+
+#[test]
+fn handlers_never_handle_handlers() {
+    let road = road();
+    let runner = road.start();
+    let failed = runner.run("shop/poison", &json!({}));
+    let handler = handlers(&runner, id(&failed), 1).remove(0);
+    assert_eq!(handler["state"], "failed");
+    quiet(&runner);
+    assert_eq!(runner.list("/runs").len(), 2);
+    // The handler of the workspace is not its own.
+    runner.run("shop/note", &json!({ "flow": "poison" }));
+    quiet(&runner);
+    assert_eq!(runner.list("/runs").len(), 3);
+}
+
+#[test]
+fn a_domain_tells_a_service_through_the_broker() {
+    let road = road();
+    let runner = road.start();
+    let failed = runner.run("shop/served", &json!({}));
+    let found = handlers(&runner, id(&failed), 1).remove(0);
+    assert_eq!((&found["workspace"], &found["flow"]), (&json!("ops"), &json!("alert")));
+    assert_eq!(found["trigger"]["service"], "alerts.send");
+    let alert = runner.show(id(&found));
+    assert_eq!(alert["inputs"]["alert_type"], "run_failed");
+    assert_eq!(
+        (&alert["inputs"]["severity"], &alert["inputs"]["channel"]),
+        (&json!("high"), &json!("#ops"))
+    );
+    assert_eq!(alert["chain"], json!([{ "workspace": "shop", "flow": "served" }]));
+    let calls = runner.calls_of(id(&failed));
+    assert_eq!(calls.len(), 1);
+    assert_eq!((&calls[0]["decision"], &calls[0]["run"]), (&json!("allowed"), &found["id"]));
+    assert_eq!(calls[0]["state"], "succeeded");
+    // A service that fails as a handler is handled by nobody.
+    runner.result("ops/deafen");
+    let failed = runner.run("shop/served", &json!({}));
+    assert_eq!(handlers(&runner, id(&failed), 1)[0]["state"], "failed");
+    quiet(&runner);
+    assert!(runner.list("/runs").iter().all(|run| run["flow"] != "refusals"));
+}
+
+#[test]
+fn the_platform_is_told_of_calls_that_failed_or_were_refused() {
+    let road = road();
+    let runner = road.start();
+    runner.result("ops/deafen");
+    let caller = runner.run("shop/asks", &json!({}));
+    let call = runner.calls_of(id(&caller)).remove(0);
+    let callee = call["run"].as_str().unwrap();
+    let mut told: Vec<_> = handlers(&runner, callee, 2);
+    told.retain(|run| run["trigger"]["event"] == "call_failure");
+    let told = runner.show(id(&told[0]))["inputs"].clone();
+    assert_eq!((&told["service"], &told["state"]), (&json!("alerts.send"), &json!("failed")));
+    assert_eq!((&told["caller"]["flow"], &told["caller"]["run"]), (&json!("asks"), &caller["id"]));
+    assert_eq!(told["alert_type"], "call_failed");
+    let stray = runner.run("shop/strays", &json!({ "to": "alerts.nothing" }));
+    let found = handlers(&runner, id(&stray), 2);
+    let refused = found.iter().find(|run| run["workspace"] == "ops").unwrap();
+    let told = runner.show(id(refused))["inputs"].clone();
+    assert_eq!((&told["state"], &told["service"]), (&json!("refused"), &json!("alerts.nothing")));
+    assert_eq!(told["error"]["code"], stray["error"]["code"]);
+}
+
+#[test]
+fn a_handler_survives_a_kill_and_starts_once() {
+    let road = road();
+    for _ in 0..5 {
+        let runner = road.start();
+        let failed = runner.run("shop/order", &json!({ "fail": true }));
+        // The end is durable, and with it the run that handles it.
+        runner.kill9();
+        let runner = road.start();
+        let found = handlers(&runner, id(&failed), 1);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0]["state"], "succeeded");
+    }
+    let runner = road.start();
+    quiet(&runner);
+    let notes = runner.list("/runs?limit=1000&flow=note&workspace=shop");
+    assert_eq!(notes.len(), 5, "within {PATIENCE:?}");
+}
+
+#[test]
+fn a_cancelled_run_is_nobodys_failure() {
+    let road = road();
+    road.push_script("shop/flows/long.rhai", "loop { }");
+    let runner = road.start();
+    let run = runner.accept("shop/long", &json!({}));
+    runner.until(&run, "running");
+    runner.cli(&["cancel", &run]).ends(0);
+    runner.ended(&run);
+    assert_eq!(runner.list("/runs").len(), 1);
+}

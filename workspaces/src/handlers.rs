@@ -1,0 +1,141 @@
+//! `on_failure`, `on_recovery`, `on_success` of flows and workspaces.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use signalbox_core::broker::Target;
+use signalbox_core::catalog::{Flow, Kind, LiteralCall, ServiceUse};
+use signalbox_core::codes::Code;
+use signalbox_core::handler::{self, Event, Handler};
+use signalbox_core::ids::FlowName;
+use signalbox_core::inputs::Schema;
+
+use crate::faults::{Faults, near};
+use crate::fields::{self, Fields};
+use crate::mark::Mark;
+
+/// A handler as a file names it.
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    pub(crate) event: Event,
+    pub(crate) name: String,
+    pub(crate) at: Mark,
+}
+
+/// Reads the handlers of a flow or a workspace.
+pub(crate) fn read(fields: &Fields<'_>, events: &[Event], faults: &mut Faults) -> Vec<Named> {
+    let one = |event: &Event| {
+        let node = fields.get(event.field())?;
+        let name = fields::text(node, event.field(), faults)?.to_owned();
+        Some(Named { event: *event, name, at: node.mark })
+    };
+    events.iter().filter_map(one).collect()
+}
+
+/// What names are looked up in.
+#[derive(Debug)]
+pub(crate) struct Scope<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) uses: &'a BTreeSet<ServiceUse>,
+    pub(crate) schemas: BTreeMap<FlowName, Schema>,
+}
+
+impl Scope<'_> {
+    /// Gives a flow the handlers that its own file names.
+    pub(crate) fn resolve_own(
+        &self,
+        name: &FlowName,
+        own: &[Named],
+        flow: &mut Flow,
+        (file, faults): (&str, &mut Faults),
+    ) {
+        for named in own {
+            if named.name == name.as_str() {
+                let message = "a flow cannot handle how it ends itself";
+                faults.error(Code::InvalidValue, named.at, message);
+            } else if let Some(handler) = self.find(named, faults) {
+                give(flow, named, handler, file);
+            }
+        }
+    }
+
+    /// Gives a flow the handlers of its workspace for what it has none of its own for. A handler is
+    /// not its own. What is wrong with them was told when the workspace's file was read.
+    pub(crate) fn resolve_usual(
+        &self,
+        name: &FlowName,
+        usual: &[Named],
+        flow: &mut Flow,
+        file: &str,
+    ) {
+        for named in usual.iter().filter(|named| named.name != name.as_str()) {
+            let given = flow.handlers.place(named.event).is_none_or(|place| place.is_some());
+            if let (false, Some(handler)) = (given, self.find(named, &mut Faults::of(file))) {
+                give(flow, named, handler, file);
+            }
+        }
+    }
+
+    /// The handler of a name: a flow of the workspace, or a service that a domain uses.
+    pub(crate) fn find(&self, named: &Named, faults: &mut Faults) -> Option<Handler> {
+        let field = named.event.field();
+        let flow = named.name.parse::<FlowName>().ok();
+        if let Some((flow, schema)) =
+            flow.as_ref().and_then(|flow| self.schemas.get_key_value(flow))
+        {
+            let unfit = handler::faults(schema, named.event);
+            let unfit: Vec<_> =
+                unfit.iter().map(|f| format!("`{}` {}", f.input, f.message)).collect();
+            if !unfit.is_empty() {
+                let message = format!(
+                    "`{flow}` in `{field}` does not take what it is told: {}",
+                    unfit.join("; ")
+                );
+                let help = "a handler's inputs are among `event`, `workspace`, `flow`, `run`, \
+                            `state`, `reason`, `error`, `attempt`, `trigger`, `started_at`, \
+                            `ended_at`, `alert_type`, `severity` and `message`";
+                faults.error_with_help(
+                    Code::InputsDoNotFit,
+                    named.at,
+                    message,
+                    Some(help.to_owned()),
+                );
+            }
+            return Some(Handler::Flow(flow.clone()));
+        }
+        if self.kind == Kind::Domain
+            && named.event != Event::CallFailure
+            && let Ok(Target::Service(service, _)) = named.name.parse::<Target>()
+            && self.uses.iter().any(|used| used.service == service)
+        {
+            return Some(Handler::Service(named.name.clone()));
+        }
+        let name = fields::shown(&named.name);
+        let message = match self.kind {
+            Kind::Platform => format!("`{name}` in `{field}` is no flow of the workspace"),
+            Kind::Domain => format!(
+                "`{name}` in `{field}` is neither a flow of the workspace nor a service in `uses`"
+            ),
+        };
+        let known = self.schemas.keys().map(FlowName::as_str);
+        let services = self.uses.iter().map(|used| used.service.as_str());
+        let help = near(&named.name, known.chain(services));
+        faults.error_with_help(Code::UnknownReference, named.at, message, help);
+        None
+    }
+}
+
+/// Sets a handler. A service that handles is a call that can be seen: the contract check looks at it.
+fn give(flow: &mut Flow, named: &Named, handler: Handler, file: &str) {
+    if let Handler::Service(target) = &handler {
+        flow.calls.push(LiteralCall {
+            target: target.clone(),
+            inputs: None,
+            file: file.to_owned(),
+            line: named.at.line,
+            column: named.at.column,
+        });
+    }
+    if let Some(place) = flow.handlers.place(named.event) {
+        *place = Some(handler);
+    }
+}
