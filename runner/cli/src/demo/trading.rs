@@ -70,7 +70,8 @@ mod tests {
         assert_eq!(bought.await.0["status"], "filled");
         let held = positions(State(Arc::clone(&shared))).await.0;
         assert_eq!((&held[0]["symbol"], &held[0]["qty"]), (&json!("ACME"), &json!("3")));
-        close(State(Arc::clone(&shared)), Path("ACME".to_owned())).await;
+        let closed = close(State(Arc::clone(&shared)), Path("ACME".to_owned())).await.0;
+        assert_eq!(closed["symbol"], "ACME");
         assert_eq!(positions(State(shared)).await.0, json!([]));
     }
 }
