@@ -1,10 +1,11 @@
-//! Automation of the project itself: `cargo xtask check | test | bench | generate`.
+//! Automation of the project itself: `cargo xtask check | test | sim | bench | generate`.
 
 mod bench;
 mod check;
 mod finding;
 mod generate;
 mod process;
+mod sim;
 mod suite;
 mod tree;
 
@@ -29,6 +30,17 @@ enum Command {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Simulates seeds on demand; `test` simulates the first thousand
+    Sim {
+        /// How many seeds
+        #[arg(long, default_value_t = 1_000)]
+        seeds: u64,
+        /// The first seed
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        #[command(flatten)]
+        show: sim::Show,
+    },
     /// Measures, in release, beside the raw limits of the machine
     Bench {
         /// Prints one JSON document
@@ -50,6 +62,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Command::Check => check::run(),
         Command::Test { arguments } => suite::run(&arguments),
+        Command::Sim { seeds, from, show } => sim::run(seeds, from, show),
         Command::Bench { json, arguments } => bench::run(json, &arguments),
         Command::Generate { check } => generate::run(check),
     }

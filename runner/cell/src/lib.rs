@@ -55,6 +55,16 @@ pub fn run(options: &Options) -> ExitCode {
     }
 }
 
+/// The life of a cell in the calling thread, **without a sandbox**, until the other end of the
+/// socket is closed. For tests and simulations that have many cells in one process; a runner never
+/// evaluates a script this way.
+pub fn run_in_this_thread(socket: std::os::unix::net::UnixStream) {
+    serve::serve(link::Link::new(Box::new(socket)), 0);
+}
+
+/// The stack that a thread needs for [`run_in_this_thread`], in bytes.
+pub const STACK: usize = sandbox::STACK;
+
 /// Says on the diagnostics' pipe why there is no cell.
 fn give_up(error: &dyn std::fmt::Display) -> ExitCode {
     use std::io::Write as _;

@@ -1,4 +1,4 @@
-//! Waiting for a moment of the wall clock, through jumps of the clock.
+//! Waiting for a moment of the wall clock with a timer of the kernel.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,19 +11,37 @@ use rustix::time::{
 use signalbox_core::clock::{Clock, Timestamp};
 use tokio::io::unix::AsyncFd;
 
+use crate::doors::{Alarm, Alarms, Later};
+
 /// Pause before a clock that is behind the kernel's is asked again.
 const BEHIND: std::time::Duration = std::time::Duration::from_millis(10);
+
+/// Alarms of the kernel.
+#[derive(Debug)]
+pub(crate) struct KernelAlarms;
+
+impl Alarms for KernelAlarms {
+    fn alarm(&self, clock: Arc<dyn Clock>) -> io::Result<Box<dyn Alarm>> {
+        Ok(Box::new(KernelAlarm::new(clock)?))
+    }
+}
 
 /// A timer on the wall clock. The kernel wakes it at the moment, and at once when somebody sets
 /// the clock; nothing is woken in between.
 #[derive(Debug)]
-pub(crate) struct Alarm {
+struct KernelAlarm {
     clock: Arc<dyn Clock>,
     timer: AsyncFd<OwnedFd>,
 }
 
-impl Alarm {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> io::Result<Self> {
+impl Alarm for KernelAlarm {
+    fn until(&mut self, moment: Option<Timestamp>) -> Later<'_, ()> {
+        Box::pin(self.wait(moment))
+    }
+}
+
+impl KernelAlarm {
+    fn new(clock: Arc<dyn Clock>) -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Realtime, flags)?;
         #[expect(
@@ -34,9 +52,7 @@ impl Alarm {
         Ok(Self { clock, timer })
     }
 
-    /// Resolves when the moment has come or the clock was set: the caller looks at the clock
-    /// again. Never resolves for `None`.
-    pub(crate) async fn until(&mut self, moment: Option<Timestamp>) {
+    async fn wait(&self, moment: Option<Timestamp>) {
         let Some(moment) = moment else { return std::future::pending().await };
         if self.clock.now() >= moment {
             return;

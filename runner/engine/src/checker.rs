@@ -1,6 +1,5 @@
 //! Checks scripts in a sandboxed child with a deadline: compiling hostile code can kill a process.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use signalbox_cell::protocol::{FromCell, ToCell};
@@ -8,8 +7,9 @@ use signalbox_core::check::{CheckRequest, Facts};
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Diagnostic, Place};
 
+use crate::doors::{Cell, Cells};
 use crate::options::Error;
-use crate::process::{Process, Recipe, Spawner, Wire};
+use crate::process::Wire;
 
 /// Longest time of one check, whatever its size. The largest workspace takes a fraction of it.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -19,25 +19,22 @@ const MEMORY: u64 = 512 << 20;
 /// Checks the scripts of one workspace. What kills the child, or keeps it from answering in time,
 /// is a fault of the script it was at.
 pub(crate) async fn check(
-    spawner: &Spawner,
-    cell: &(PathBuf, Vec<String>),
+    cells: &dyn Cells,
     request: CheckRequest,
     texts: Vec<(String, String)>,
 ) -> Result<Vec<Facts>, Error> {
     if request.scripts.is_empty() {
         return Ok(Vec::new());
     }
-    let recipe = Recipe { program: cell.clone(), memory: MEMORY };
     let host = |source| Error::Host { what: "start a cell that checks scripts".to_owned(), source };
-    let (mut process, socket) = spawner.spawn(recipe).await.map_err(host)?;
+    let Cell { mut process, reader, writer } = cells.start(MEMORY).await.map_err(host)?;
     let mut facts = Vec::new();
-    let asked = ask(Wire::new(socket), &request, texts, &mut facts);
+    let asked = ask(Wire::new(reader, writer), &request, texts, &mut facts);
     let complete = matches!(tokio::time::timeout(DEADLINE, asked).await, Ok(true));
     let ended = process.reap().await;
     if !complete {
         facts.extend(lost(&request, facts.len(), &ended.to_string()));
     }
-    drop::<Process>(process);
     Ok(facts)
 }
 

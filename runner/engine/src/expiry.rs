@@ -12,7 +12,6 @@ use signalbox_core::clock::Timestamp;
 use signalbox_core::run::{Reason, State};
 use signalbox_store::contract::{Expired, Named, Write, Written};
 
-use crate::alarm::Alarm;
 use crate::deadline::overdue;
 use crate::events::EventKind;
 use crate::recorder;
@@ -23,7 +22,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Ends waits until the engine stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let mut alarm = match Alarm::new(Arc::clone(&shared.clock)) {
+    let mut alarm = match shared.alarm() {
         Ok(alarm) => alarm,
         Err(error) => return tracing::error!(%error, "cannot watch the time: no wait ends"),
     };

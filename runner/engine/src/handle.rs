@@ -11,6 +11,7 @@ use signalbox_store::Store;
 use signalbox_store::contract::{Deployment, RunView};
 use signalbox_sync::hints::HintKind;
 
+use crate::doors::Doors;
 use crate::events::Subscription;
 use crate::live::Live;
 use crate::options::{Error, Options};
@@ -20,7 +21,7 @@ use crate::runs::{StartRequest, Started};
 use crate::scheduler::{NextSlot, ScheduleView, Which};
 use crate::shared::Shared;
 use crate::webhooks::{Arrival, WebhookView};
-use crate::{deployer, dispatcher, expiry, retention, scheduler, webhooks};
+use crate::{deployer, dispatcher, expiry, machine, retention, scheduler, webhooks};
 
 /// What an orderly stop may take beyond the grace that runs have.
 const LAST: Duration = Duration::from_secs(5);
@@ -36,8 +37,14 @@ impl Engine {
     /// Starts everything: loads what is live, queues what was under way, and begins to look at the
     /// source. The engine takes work when this returns; the first sync may still be under way.
     pub async fn start(options: Options) -> Result<Self, Error> {
+        let doors = machine::doors(&options.cell)?;
+        Self::start_through(options, doors).await
+    }
+
+    /// The same through other doors than those of the machine.
+    pub async fn start_through(options: Options, doors: Doors) -> Result<Self, Error> {
         let known = deployer::load(options.store.as_ref()).await?;
-        let (shared, inbox) = Shared::open(options, known)?;
+        let (shared, inbox) = Shared::open(options, doors, known)?;
         let handle = Handle { shared: Arc::clone(&shared) };
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(dispatcher::run(Arc::clone(&shared), inbox));

@@ -15,7 +15,6 @@ use signalbox_store::contract::{Aftermath, CallRecord, Claim, Handling, Recovery
 
 use crate::broker::Asked;
 use crate::revisions::Pinned;
-use crate::runs::new_id;
 use crate::shared::Shared;
 
 /// A run that ends now.
@@ -183,7 +182,8 @@ impl Shared {
         let trigger =
             Trigger::Handler { event: facts.event, flow: ended, of: of.id.clone(), service: None };
         Some(NewRun {
-            id: new_id(at)
+            id: self
+                .new_id(at)
                 .map_err(|error| tracing::error!(%error, "cannot start a handler"))
                 .ok()?,
             workspace: handler.workspace,
@@ -217,8 +217,10 @@ impl Shared {
         // Whether it is a recovery, only the store knows: no success takes a place in the rate.
         let counts = facts.event != Event::Recovery;
         let asked = Asked { target: target.to_owned(), inputs: &inputs, wait: false, counts };
-        let id =
-            new_id(at).map_err(|error| tracing::error!(%error, "cannot start a handler")).ok()?;
+        let id = self
+            .new_id(at)
+            .map_err(|error| tracing::error!(%error, "cannot start a handler"))
+            .ok()?;
         match self.broker.decide(&live, (id, at), of, asked) {
             Ok(mut call) => {
                 call.run.trigger = Trigger::Handler {

@@ -1,19 +1,21 @@
-//! The door to randomness: the kernel's.
+//! The kernel's randomness.
 
-use crate::options::Error;
+use crate::doors::Random;
 
-/// A number drawn evenly from 0 up to 1; a half when the kernel gives nothing.
-pub(crate) fn chance() -> f64 {
-    bytes().map_or(0.5, |bytes| f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX))
+/// The kernel's.
+#[derive(Debug)]
+pub(crate) struct KernelRandom;
+
+impl Random for KernelRandom {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the kernel")]
+    fn fill(&self, bytes: &mut [u8]) -> std::io::Result<()> {
+        getrandom::fill(bytes).map_err(|error| std::io::Error::other(error.to_string()))
+    }
 }
 
-/// Random bytes.
-#[expect(clippy::disallowed_methods, reason = "the one door to randomness")]
-pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], Error> {
+/// Random bytes from a source.
+pub(crate) fn bytes<const N: usize>(source: &dyn Random) -> std::io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Host {
-        what: "draw random bytes".to_owned(),
-        source: std::io::Error::other(error.to_string()),
-    })?;
+    source.fill(&mut bytes)?;
     Ok(bytes)
 }

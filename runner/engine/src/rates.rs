@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use signalbox_core::catalog::RateLimit;
+use tokio::time::Instant;
 
 /// When things of each name happened, within the time that their limit looks back.
 #[derive(Debug)]

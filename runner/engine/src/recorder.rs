@@ -1,7 +1,7 @@
 //! Writes what a cell's runs did, in order, in batches; and tells everybody who must know.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use signalbox_core::journal::Outcome;
 use signalbox_core::run::{NewRun, State};
@@ -9,6 +9,7 @@ use signalbox_core::{FlowName, RunId, WorkspaceName};
 use signalbox_store::contract::{Answer, Handling, Internal, InternalEffect, Write, Written};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::events::EventKind;
 use crate::link::{Command, Ticket};
@@ -128,6 +129,10 @@ async fn follow_up(
 async fn settled(shared: &Shared, of: &RunRef, state: State, written: Written) {
     let (run, flow) = (of.run.clone(), of.flow.clone());
     let kind = match written {
+        Written::Rejected if state.is_terminal() => {
+            // It has ended: by somebody else, or by this write, whose first answer was lost.
+            return shared.ended(&of.run);
+        }
         Written::Fenced | Written::Claimed | Written::Rejected => return,
         Written::Suspended { reason, until } => EventKind::Suspended { run, flow, reason, until },
         Written::Woken => EventKind::Run { run, flow, state: State::Queued },

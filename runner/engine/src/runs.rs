@@ -56,12 +56,24 @@ pub(crate) fn unfit(flow: &FlowRef, faults: Vec<Fault>) -> Error {
     Error::Refused(Refused { code: Code::InvalidInputs, message, faults })
 }
 
-/// A new run id.
-pub(crate) fn new_id(now: Timestamp) -> Result<RunId, Error> {
-    Ok(RunId::from_parts(now.millis(), random::bytes()?))
-}
-
 impl Shared {
+    /// Random bytes.
+    pub(crate) fn random<const N: usize>(&self) -> Result<[u8; N], Error> {
+        random::bytes(self.doors.random.as_ref())
+            .map_err(|source| Error::Host { what: "draw random bytes".to_owned(), source })
+    }
+
+    /// A number drawn evenly from 0 up to 1; a half when nothing can be drawn.
+    pub(crate) fn chance(&self) -> f64 {
+        let drawn = self.random().map(u32::from_le_bytes);
+        drawn.map_or(0.5, |drawn| f64::from(drawn) / f64::from(u32::MAX))
+    }
+
+    /// A new run id.
+    pub(crate) fn new_id(&self, now: Timestamp) -> Result<RunId, Error> {
+        Ok(RunId::from_parts(now.millis(), self.random()?))
+    }
+
     /// Checks a request against the live catalog and accepts it.
     pub(crate) async fn start(
         &self,
@@ -121,7 +133,7 @@ impl Shared {
         let deadline = deadline.and_then(|spec| deadline_of(&spec, &flow.flow, queued_at));
         Ok(NewRun {
             deadline,
-            id: new_id(queued_at)?,
+            id: self.new_id(queued_at)?,
             workspace: flow.workspace,
             flow: flow.flow,
             deployment,

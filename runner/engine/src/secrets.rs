@@ -17,7 +17,7 @@ use signalbox_store::Store;
 use zeroize::Zeroizing;
 
 use crate::options::Error;
-use crate::random;
+use crate::random::{self, KernelRandom};
 
 /// Length of an `XChaCha20` nonce.
 const NONCE: usize = 24;
@@ -66,7 +66,7 @@ impl Secrets {
             let message = "the value of a secret has 1 byte to 64 KiB";
             return Err(Error::refused(Code::BadRequest, message));
         }
-        let nonce = random::bytes::<NONCE>()?;
+        let nonce = random::bytes::<NONCE>(&KernelRandom).map_err(no_random)?;
         let place = place(workspace, name);
         let sealed = self
             .cipher()
@@ -128,6 +128,10 @@ impl Secrets {
     }
 }
 
+fn no_random(source: std::io::Error) -> Error {
+    Error::Host { what: "draw random bytes".to_owned(), source }
+}
+
 /// What a seal is bound to.
 fn place(workspace: &WorkspaceName, name: &str) -> Vec<u8> {
     format!("signalbox secret\0{workspace}\0{name}").into_bytes()
@@ -150,7 +154,7 @@ fn read_or_make_key(path: &Path) -> std::io::Result<Zeroizing<[u8; 32]>> {
             Ok(Zeroizing::new(key))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let key = Zeroizing::new(random::bytes::<32>().map_err(std::io::Error::other)?);
+            let key = Zeroizing::new(random::bytes::<32>(&KernelRandom)?);
             // Renamed into place whole: a key that was half written would lock every secret out.
             let fresh = path.with_extension("new");
             let mut file = std::fs::OpenOptions::new()

@@ -14,12 +14,12 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::broker::Broker;
 use crate::desk::{Desk, Memory};
+use crate::doors::{Alarm, Doors};
 use crate::egress::Egress;
 use crate::events::Events;
 use crate::link::{Link, Message};
 use crate::live::Live;
 use crate::options::{Error, Options};
-use crate::process::Spawner;
 use crate::rates::Rates;
 use crate::revisions::Revisions;
 use crate::secrets::Secrets;
@@ -36,7 +36,6 @@ pub(crate) struct Shared {
     pub(crate) source: Arc<signalbox_sync::Source>,
     pub(crate) source_name: String,
     pub(crate) manifest: Option<PathBuf>,
-    pub(crate) cell: (PathBuf, Vec<String>),
     pub(crate) poll: Duration,
     pub(crate) grace: Duration,
     pub(crate) live: ArcSwap<Live>,
@@ -48,7 +47,7 @@ pub(crate) struct Shared {
     /// How often each webhook was delivered to lately.
     pub(crate) webhook_rates: Rates<(WorkspaceName, String)>,
     pub(crate) desk: Desk,
-    pub(crate) spawner: Spawner,
+    pub(crate) doors: Doors,
     /// Notified when what is live changed.
     pub(crate) swapped: Notify,
     /// Notified when a run has ended.
@@ -65,6 +64,7 @@ impl Shared {
     /// Opens what an engine works with; the receiver is the dispatcher's.
     pub(crate) fn open(
         options: Options,
+        doors: Doors,
         (live, memory): (Live, Memory),
     ) -> Result<(Arc<Self>, mpsc::Receiver<Message>), Error> {
         let secrets =
@@ -79,7 +79,7 @@ impl Shared {
             broker: Broker::default(),
             webhook_rates: Rates::default(),
             desk: Desk::with(memory),
-            spawner: Spawner::start()?,
+            doors,
             swapped: Notify::new(),
             worked: Notify::new(),
             dispatcher,
@@ -93,7 +93,6 @@ impl Shared {
             source: options.source,
             source_name: options.source_name,
             manifest: options.manifest,
-            cell: options.cell,
             poll: options.poll,
             grace: options.grace,
         };
@@ -112,6 +111,11 @@ impl Shared {
         // It fails only when the sender is gone, and the sender is ours.
         let mut receiver = self.stop.subscribe();
         drop(receiver.wait_for(|stopping| *stopping).await);
+    }
+
+    /// An alarm on the engine's clock.
+    pub(crate) fn alarm(&self) -> std::io::Result<Box<dyn Alarm>> {
+        self.doors.alarms.alarm(Arc::clone(&self.clock))
     }
 
     pub(crate) fn isolation(&self) -> Option<u8> {

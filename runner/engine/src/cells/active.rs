@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::{Chunk, Entry, Key, Outcome};
 use signalbox_core::run::StepRecord;
 use signalbox_core::{Digest, RunId};
+use tokio::time::Instant;
 
 use crate::link::{Assignment, Ticket};
 use crate::recorder::RunRef;

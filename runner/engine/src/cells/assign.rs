@@ -12,7 +12,6 @@ use super::active::{Active, size};
 use super::driver::Driver;
 use crate::link::{Assignment, Link};
 use crate::options::Error;
-use crate::random;
 
 /// Most bytes of journal in one frame, well below the largest frame.
 const JOURNAL_FRAME: usize = 1 << 20;
@@ -66,7 +65,7 @@ impl Driver {
         };
         let entries = u32::try_from(journal.len()).unwrap_or(u32::MAX);
         frames.extend(in_frames(number, &journal));
-        let seed = u64::from_le_bytes(random::bytes()?);
+        let seed = u64::from_le_bytes(self.shared.random()?);
         frames.push(ToCell::Start(Box::new(Start {
             run: number,
             program,

@@ -2,18 +2,20 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use signalbox_cell::protocol::{FromCell, ToCell};
 use signalbox_core::{RunId, WorkspaceName};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::active::{Active, KILL_AFTER, Phase, Stop};
 use super::leave::leftover;
 use super::programs::Programs;
+use crate::doors::{Cell, Process};
 use crate::link::{CellId, Command, Link, Message};
-use crate::process::{Process, Recipe, Wire};
+use crate::process::Wire;
 use crate::recorder::{self, Jobs};
 use crate::shared::Shared;
 
@@ -38,10 +40,10 @@ pub(crate) fn spawn(
     let (commands, inbox) = mpsc::channel(COMMANDS);
     let link = Link { cell: id, commands: commands.clone() };
     tokio::spawn(async move {
-        let recipe = Recipe { program: shared.cell.clone(), memory };
-        match shared.spawner.spawn(recipe).await {
-            Ok((process, socket)) => {
-                let wire = Wire::new(socket);
+        let started = shared.doors.cells.start(memory).await;
+        match started {
+            Ok(Cell { process, reader, writer }) => {
+                let wire = Wire::new(reader, writer);
                 let driver = Driver::new(shared, (id, workspace), process, wire, (commands, inbox));
                 driver.run().await;
             }
@@ -75,7 +77,7 @@ pub(crate) struct Driver {
     pub(super) id: CellId,
     pub(super) workspace: WorkspaceName,
     pub(super) wire: Wire,
-    pub(super) process: Process,
+    pub(super) process: Box<dyn Process>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) inbox: mpsc::Receiver<Command>,
     pub(super) jobs: Jobs,
@@ -99,7 +101,7 @@ impl Driver {
     fn new(
         shared: Arc<Shared>,
         (id, workspace): (CellId, WorkspaceName),
-        process: Process,
+        process: Box<dyn Process>,
         wire: Wire,
         (commands, inbox): (mpsc::Sender<Command>, mpsc::Receiver<Command>),
     ) -> Self {
@@ -138,7 +140,7 @@ impl Driver {
             if self.is_done() {
                 return Exit::Done;
             }
-            let wake = tokio::time::Instant::from_std(self.wake_at());
+            let wake = self.wake_at();
             tokio::select! {
                 more = self.wire.exchange() => match more {
                     Ok(true) => if let Err(fault) = self.take_frames().await {

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 
 use super::active::{Phase, Stop};
 use super::driver::{Driver, Exit};
+use crate::doors::Ended;
 use crate::link::{Assignment, Command, Message};
-use crate::process::Ended;
 use crate::recorder::{Job, Then};
 
 impl Driver {
@@ -87,8 +87,9 @@ impl Driver {
             |reason, code, message: &str| Ending::Failed(reason, RunError::plain(code, message));
         match why {
             Stop::Suspend => self.suspend(number).await,
-            Stop::Shutdown => self.release(number, false).await,
-            Stop::Fenced => drop(self.forget(number)),
+            // One that is fenced may be somebody else's: then this is refused too. Or the answer of
+            // a commit was lost and its repetition refused: then it goes on from its journal.
+            Stop::Shutdown | Stop::Fenced => self.release(number, false).await,
             Stop::Cancel => self.end(number, Chunk::default(), Ending::Cancelled).await,
             Stop::TimedOut => {
                 let ending =

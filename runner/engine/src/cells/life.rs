@@ -1,13 +1,13 @@
 //! The life of a run in a cell: begun, recorded, stopped, ended, given back.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use signalbox_cell::protocol::ToCell;
 use signalbox_core::answer::answer_of;
 use signalbox_core::journal::Chunk;
 use signalbox_core::run::{Ending, State};
 use signalbox_store::contract::Write;
+use tokio::time::Instant;
 
 use super::active::{Active, Phase, Stop};
 use super::driver::Driver;

@@ -21,9 +21,8 @@ use crate::border::{MAX_VALUE, check_value};
 use crate::broker::Asked;
 use crate::deadline::deadline_of;
 use crate::link::Ticket;
-use crate::random;
 use crate::recorder::{Job, Then};
-use crate::runs::new_id;
+use crate::shared::Shared;
 
 /// Longest sleep: a year (DESIGN §6.2), a leap one.
 const MAX_SLEEP: Duration = Duration::from_hours(366 * 24);
@@ -40,7 +39,7 @@ impl Driver {
         let Some(active) = self.runs.get(&ticket.run) else { return };
         let caller = &active.assignment.claim.run;
         let now = self.shared.clock.now();
-        let id = match new_id(now) {
+        let id = match self.shared.new_id(now) {
             Ok(id) => id,
             Err(error) => {
                 let failure = Failure::transient(Code::Internal, error.to_string());
@@ -71,7 +70,7 @@ impl Driver {
         let Some(active) = self.runs.get(&ticket.run) else { return };
         let workspace = &active.of.workspace;
         let queue_bound = self.shared.live.load().grants(workspace).limits.queue;
-        match sub_flow(active, flow, inputs, self.shared.clock.now()) {
+        match sub_flow(&self.shared, active, flow, inputs, self.shared.clock.now()) {
             Ok(run) => {
                 let flow = NewFlow { run, queue_bound, wait };
                 self.internal(ticket, InternalEffect::Flow(Box::new(flow))).await;
@@ -104,7 +103,7 @@ impl Driver {
     pub(super) async fn continue_as(&mut self, number: u32, chunk: Chunk, inputs: &[u8]) {
         let now = self.shared.clock.now();
         let Some(active) = self.runs.get(&number) else { return };
-        let successor = match successor(active, inputs, now) {
+        let successor = match successor(&self.shared, active, inputs, now) {
             Ok(successor) => Box::new(successor),
             Err(failure) => {
                 let error = RunError::plain(failure.code, failure.message);
@@ -137,7 +136,10 @@ impl Driver {
         failure: &Failure,
     ) {
         let now = self.shared.clock.now();
-        let pause = self.runs.get(&number).and_then(|active| pause(active, failure, now));
+        let pause = self
+            .runs
+            .get(&number)
+            .and_then(|active| pause(active, failure, now, self.shared.chance()));
         let (Some(pause), Some(mut active)) = (pause, pause.and_then(|_| self.forget(number)))
         else {
             return self.end(number, chunk, Ending::Failed(reason, error)).await;
@@ -160,17 +162,23 @@ impl Driver {
 }
 
 /// The pause before the next attempt of a run. `None` when there is none.
-fn pause(active: &Active, failure: &Failure, now: Timestamp) -> Option<Duration> {
+fn pause(active: &Active, failure: &Failure, now: Timestamp, chance: f64) -> Option<Duration> {
     let claim = &active.assignment.claim;
     let flow = active.assignment.pinned.spec.flows.get(&claim.run.flow)?;
     let spent = now.since(active.started_at(now));
-    let pause = flow.retry.as_ref()?.pause(claim.attempt, failure, spent, random::chance())?;
+    let pause = flow.retry.as_ref()?.pause(claim.attempt, failure, spent, chance)?;
     // What would begin after the deadline does not begin.
     claim.run.deadline.is_none_or(|deadline| now.plus(pause) < deadline).then_some(pause)
 }
 
 /// A run of another flow at the deployment of this one.
-fn sub_flow(active: &Active, flow: &str, inputs: &[u8], now: Timestamp) -> Result<NewRun, Failure> {
+fn sub_flow(
+    shared: &Shared,
+    active: &Active,
+    flow: &str,
+    inputs: &[u8],
+    now: Timestamp,
+) -> Result<NewRun, Failure> {
     let caller = &active.assignment.claim.run;
     let flows = &active.assignment.pinned.spec.flows;
     let name: FlowName = flow
@@ -191,17 +199,23 @@ fn sub_flow(active: &Active, flow: &str, inputs: &[u8], now: Timestamp) -> Resul
         Failure::permanent(code, format!("flow `{name}` refused: {}", refusal.message))
     })?;
     let trigger = Trigger::Flow { caller: own, run: caller.id.clone() };
-    new_run(active, name, (trigger, chain), inputs, now)
+    new_run(shared, active, name, (trigger, chain), inputs, now)
 }
 
 /// The run that takes over from this one.
-fn successor(active: &Active, inputs: &[u8], now: Timestamp) -> Result<NewRun, Failure> {
+fn successor(
+    shared: &Shared,
+    active: &Active,
+    inputs: &[u8],
+    now: Timestamp,
+) -> Result<NewRun, Failure> {
     let run = &active.assignment.claim.run;
     let trigger = Trigger::Continue { of: run.id.clone() };
-    new_run(active, run.flow.clone(), (trigger, run.chain.clone()), inputs, now)
+    new_run(shared, active, run.flow.clone(), (trigger, run.chain.clone()), inputs, now)
 }
 
 fn new_run(
+    shared: &Shared,
     active: &Active,
     name: FlowName,
     (trigger, chain): (Trigger, Vec<FlowRef>),
@@ -219,7 +233,9 @@ fn new_run(
     })?;
     let inputs = value::encode(&complete);
     check_value(&inputs, MAX_VALUE, "the inputs of a run")?;
-    let id = new_id(now).map_err(|error| Failure::transient(Code::Internal, error.to_string()))?;
+    let id = shared
+        .new_id(now)
+        .map_err(|error| Failure::transient(Code::Internal, error.to_string()))?;
     Ok(NewRun {
         id,
         workspace: pinned.spec.name.clone(),

@@ -1,7 +1,6 @@
 //! Effects that a run asks for: performed, recorded, and their outcomes handed to its cell.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use signalbox_cell::protocol::{Effect, Request, ToCell};
 use signalbox_core::catalog::ConnectorKind;
@@ -9,6 +8,7 @@ use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::{Chunk, Entry, Failure, Key, Level, LogLine, Outcome};
 use signalbox_core::{RunId, Value, value};
 use signalbox_store::contract::{Internal, InternalEffect, StateChange, Write};
+use tokio::time::Instant;
 
 use super::active::{Pending, Phase, Stop};
 use super::driver::Driver;

@@ -1,6 +1,5 @@
 //! A workspace that may go live: read and checked whole.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use signalbox_core::Revision;
@@ -10,15 +9,15 @@ use signalbox_workspaces::root::RootEntry;
 use super::tree::Tree;
 use crate::checker;
 use crate::desk::Fresh;
+use crate::doors::Cells;
 use crate::options::Error;
-use crate::process::Spawner;
 
 /// Reads a workspace and checks everything that does not need another one.
 pub(super) async fn read(
     tree: &Tree,
     entry: &RootEntry,
     revision: &Revision,
-    (spawner, cell): (&Spawner, &(PathBuf, Vec<String>)),
+    cells: &dyn Cells,
 ) -> Result<Result<Fresh, Vec<Diagnostic>>, Error> {
     let folder = match tree.folder(entry.path.clone()).await? {
         Ok(folder) => Arc::new(folder),
@@ -26,7 +25,7 @@ pub(super) async fn read(
     };
     let draft = signalbox_workspaces::read(entry, revision, &folder);
     let (request, texts) = draft.check_request();
-    let facts = checker::check(spawner, cell, request, texts).await?;
+    let facts = checker::check(cells, request, texts).await?;
     Ok(draft.finish(facts).map(|(mut spec, warnings)| {
         spec.sources =
             folder.files.iter().map(|(path, file)| (path.clone(), file.digest)).collect();

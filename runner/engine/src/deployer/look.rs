@@ -264,7 +264,7 @@ impl Look<'_> {
         tree: String,
         identity: Digest,
     ) -> Result<(WorkspaceName, FoundAt), Error> {
-        let cells = (&self.shared.spawner, &self.shared.cell);
+        let cells = self.shared.doors.cells.as_ref();
         let fresh = candidate::read(&self.tree, &entry, &self.revision, cells).await?;
         Ok((entry.name, FoundAt { tree, state: Found::Changed(identity, fresh) }))
     }

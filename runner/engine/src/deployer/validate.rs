@@ -38,7 +38,7 @@ pub async fn validate(
     manifest: Option<PathBuf>,
     cell: (PathBuf, Vec<String>),
 ) -> Result<Report, Error> {
-    let spawner = Spawner::start()?;
+    let spawner = Spawner::start(cell)?;
     let mut report = Report::default();
     let root = match tree.root(manifest.as_deref()).await? {
         Ok((root, warnings)) => {
@@ -61,7 +61,7 @@ pub async fn validate(
             report.diagnostics.push(fault.help("correct `path`, or take the workspace out"));
             continue;
         }
-        match candidate::read(&tree, entry, &revision, (&spawner, &cell)).await? {
+        match candidate::read(&tree, entry, &revision, &spawner).await? {
             Ok(fresh) => {
                 let spec = &fresh.spec;
                 report.workspaces.push((spec.name.clone(), spec.kind, spec.flows.len()));

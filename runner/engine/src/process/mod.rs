@@ -3,5 +3,5 @@
 mod spawner;
 mod wire;
 
-pub(crate) use spawner::{Ended, Process, Recipe, Spawner};
+pub(crate) use spawner::Spawner;
 pub(crate) use wire::Wire;

@@ -4,25 +4,24 @@ use std::io;
 
 use bytes::{Buf as _, BytesMut};
 use signalbox_cell::protocol::{FrameError, FromCell, MAX_FRAME, ToCell, read_frame, write_frame};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// How much is read at once.
 const READ: usize = 64 << 10;
 
-/// A cell's socket.
-#[derive(Debug)]
+/// The two directions of a cell's socket.
 pub(crate) struct Wire {
-    reader: OwnedReadHalf,
-    writer: OwnedWriteHalf,
+    reader: Box<dyn AsyncRead + Send + Sync + Unpin>,
+    writer: Box<dyn AsyncWrite + Send + Sync + Unpin>,
     inbox: BytesMut,
     outbox: BytesMut,
 }
 
 impl Wire {
-    pub(crate) fn new(socket: UnixStream) -> Self {
-        let (reader, writer) = socket.into_split();
+    pub(crate) fn new(
+        reader: Box<dyn AsyncRead + Send + Sync + Unpin>,
+        writer: Box<dyn AsyncWrite + Send + Sync + Unpin>,
+    ) -> Self {
         Self { reader, writer, inbox: BytesMut::with_capacity(READ), outbox: BytesMut::new() }
     }
 
@@ -62,5 +61,15 @@ impl Wire {
                 }
             }
         }
+    }
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (inbox, outbox) = (self.inbox.len(), self.outbox.len());
+        f.debug_struct("Wire")
+            .field("inbox", &inbox)
+            .field("outbox", &outbox)
+            .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::alarm::Alarm;
 use crate::options::Error;
 use crate::shared::Shared;
 
@@ -12,7 +11,7 @@ pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs until the engine stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let mut alarm = match Alarm::new(Arc::clone(&shared.clock)) {
+    let mut alarm = match shared.alarm() {
         Ok(alarm) => alarm,
         Err(error) => return tracing::error!(%error, "cannot watch the time: no schedule fires"),
     };

@@ -1,0 +1,26 @@
+//! Simulates: seeds on demand, as many as wanted, or one with everything that happened in it.
+
+use std::process::ExitCode;
+
+use crate::process;
+
+/// What is shown of the simulations.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    /// Simulates only the first seed and prints what happened
+    #[arg(long)]
+    trace: bool,
+    /// Prints how often each fault was met, and each end of each flow
+    #[arg(long)]
+    tally: bool,
+}
+
+pub(crate) fn run(seeds: u64, from: u64, show: Show) -> anyhow::Result<ExitCode> {
+    let metadata = process::metadata()?;
+    let mut sim = process::cargo();
+    sim.current_dir(&metadata.workspace_root);
+    sim.args(["run", "--profile", "ci", "--quiet", "--package", "signalbox-sim", "--"]);
+    sim.args(["--seeds", &seeds.to_string(), "--from", &from.to_string()]);
+    sim.args(show.trace.then_some("--trace")).args(show.tally.then_some("--tally"));
+    process::exit_code(&mut sim)
+}
