@@ -11,6 +11,7 @@ use signalbox_core::catalog::{Action, Callers, ConnectorKind, NetworkGrant};
 use signalbox_core::check::{CheckRequest, ScriptCode, ScriptKind};
 use signalbox_core::codes::Code;
 use signalbox_core::inputs::Type;
+use signalbox_core::turn::{Concurrency, Settings, WhenFull};
 use signalbox_core::value::Value;
 use signalbox_workspaces::{parse_root, read};
 use support::{Files, files, folder, good, push, report, root};
@@ -337,4 +338,36 @@ fn a_flow_says_when_it_must_have_ended_and_how_it_is_tried_again() {
     assert_eq!(flow("x").plan.retry_if.as_deref(), Some("error.retryable"));
     assert_eq!(flow("y").retry.as_ref().map(|retry| retry.attempts), Some(4));
     assert_eq!((&flow("z").retry, flow("z").deadline), (&None, None));
+}
+
+#[test]
+fn a_flow_says_how_its_runs_take_turns() {
+    let flows = [
+        ("short", "concurrency: 3\nrun: 1\n"),
+        (
+            "whole",
+            "inputs: { env: { type: string }, at: { type: object } }\n\
+             concurrency: { limit: 1, key: \"${inputs.env}/${inputs.at.zone}\", when_full: skip }\n\
+             debounce: 30s\npriority: -4\nrun: 1\n",
+        ),
+        ("plain", "run: 1\n"),
+    ];
+    let mut repository = repository();
+    for (name, text) in flows {
+        repository.insert(format!("ops/flows/{name}.yaml"), text.into());
+    }
+    let read = good(&repository);
+    let ops = &read[&"ops".parse().unwrap()];
+    let turns = |name: &str| ops.flows[&name.parse().unwrap()].turns.clone();
+    let concurrency = |limit, key: Option<&str>, when_full| {
+        Some(Concurrency { limit, key: key.map(str::to_owned), when_full })
+    };
+    assert_eq!(turns("plain"), Settings::default());
+    assert_eq!(turns("short").concurrency, concurrency(3, None, WhenFull::Queue));
+    let expected = Settings {
+        concurrency: concurrency(1, Some("${inputs.env}/${inputs.at.zone}"), WhenFull::Skip),
+        debounce: Some(Duration::from_secs(30)),
+        priority: -4,
+    };
+    assert_eq!(turns("whole"), expected);
 }

@@ -254,6 +254,9 @@ pub struct Flow {
     /// Whether and when a run that failed is tried again.
     #[serde(default)]
     pub retry: Option<crate::retry::Retry>,
+    /// How its runs take turns.
+    #[serde(default)]
+    pub turns: crate::turn::Settings,
     /// What a cell does for it.
     pub plan: Plan,
     /// Calls to other workspaces that can be seen in its steps and scripts.

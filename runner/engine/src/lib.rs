@@ -13,6 +13,7 @@ mod checker;
 mod deployer;
 mod desk;
 mod dispatcher;
+mod displaced;
 mod effects;
 mod egress;
 mod events;
@@ -35,6 +36,7 @@ mod secrets;
 mod shared;
 mod timer;
 mod webhooks;
+mod why;
 
 pub use deployer::validate;
 pub use events::{Event, EventKind, Subscription};

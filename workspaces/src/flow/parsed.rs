@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use signalbox_core::catalog::{Action, Flow, Plan, Step};
 use signalbox_core::check::CheckScript;
 use signalbox_core::inputs::Schema;
+use signalbox_core::turn::Settings;
 
 /// A flow whose scripts are not checked yet.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ fn empty() -> Flow {
         timeout: None,
         deadline: None,
         retry: None,
+        turns: Settings::default(),
         plan: Plan::default(),
         calls: Vec::new(),
     }

@@ -10,14 +10,14 @@ use signalbox_core::diagnostic::Diagnostic;
 use signalbox_core::schedule::Calendar;
 use signalbox_core::source::Folder;
 
-use super::{Parsed, inputs};
+use super::{Parsed, inputs, turns};
 use crate::faults::Faults;
 use crate::fields::{self, Fields};
 use crate::sources::is_script;
 use crate::units;
 use crate::yaml::{self, Node, Tree};
 
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 14] = [
     "summary",
     "inputs",
     "output",
@@ -25,6 +25,9 @@ const KNOWN: [&str; 11] = [
     "timeout",
     "deadline",
     "retry",
+    "concurrency",
+    "debounce",
+    "priority",
     "steps",
     "run",
     "script",
@@ -102,6 +105,7 @@ impl Reader<'_> {
         let deadline = self.deadline(&fields, timeout);
         let retry = self.retry(&fields);
         let retry_if = retry.as_ref().and_then(|retry| retry.retry_if.clone());
+        let turns = turns::read(&fields, &schema, self.faults);
         let steps = self.steps(&fields);
         let output = fields.get("output").map(|node| self.template(node));
         Some(Flow {
@@ -110,6 +114,7 @@ impl Reader<'_> {
             inputs: schema,
             schedules,
             timeout,
+            turns,
             deadline,
             retry,
             plan: Plan { steps, output, retry_if, ..Plan::default() },

@@ -214,6 +214,7 @@ fn new_run(
         let message = format!("`{name}` does not take these inputs: {}", list(&faults));
         Failure::permanent(Code::InvalidInputs, message)
     })?;
+    let turn = flow.map(|flow| flow.turns.turn(&complete)).unwrap_or_default();
     let inputs = value::encode(&complete);
     check_value(&inputs, MAX_VALUE, "the inputs of a run")?;
     let id = new_id(now).map_err(|error| Failure::transient(Code::Internal, error.to_string()))?;
@@ -227,5 +228,6 @@ fn new_run(
         inputs,
         chain,
         queued_at: now,
+        turn,
     })
 }

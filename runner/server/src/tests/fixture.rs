@@ -227,6 +227,7 @@ fn scan() -> Flow {
         timeout: Some(Duration::from_mins(1)),
         deadline: None,
         retry: None,
+        turns: signalbox_core::turn::Settings::default(),
         plan: Plan { steps: vec![step], ..Plan::default() },
         calls: vec![LiteralCall {
             target: "alerts.send".to_owned(),

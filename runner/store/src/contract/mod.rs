@@ -16,11 +16,11 @@ pub use deployments::{
 };
 pub use error::Error;
 pub use runs::{
-    Accept, Accepted, Answer, CallDecision, CallRecord, Claim, Expired, IdempotencyKey, Internal,
-    InternalEffect, Named, NewCall, NewFlow, StateChange, Waiting, Want, Write, Written,
+    Accept, Accepted, Answer, CallDecision, CallRecord, Claim, Displaced, Expired, IdempotencyKey,
+    Internal, InternalEffect, Named, NewCall, NewFlow, StateChange, Waiting, Want, Write, Written,
 };
 pub use store::{Reply, Store};
 pub use views::{
-    CallFilter, CallView, Counts, Page, Pruned, Retention, RunFilter, RunSummary, RunView, Wait,
-    WaitKind,
+    CallFilter, CallView, Counts, KeyView, Page, Pruned, QueueView, Retention, RunFilter,
+    RunSummary, RunView, Wait, WaitKind,
 };

@@ -11,8 +11,12 @@ use crate::contract::Error;
 
 /// Every migration in order; the first leads from nothing to version 1. Released ones never
 /// change.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// Newest version that is known here.
 pub(super) fn known() -> u32 {

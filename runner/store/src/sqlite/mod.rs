@@ -18,6 +18,8 @@ mod end;
 mod error;
 mod format;
 mod journal;
+mod line;
+mod line_views;
 mod live;
 mod load;
 mod migrate;
@@ -33,6 +35,7 @@ mod shared;
 mod store;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod tx;
 mod waits;
 mod writer;

@@ -91,11 +91,3 @@ pub(super) fn find_flow(
         .query_row(params![workspace, name.as_str()], |row| row.get(0))
         .optional()?)
 }
-
-/// The name of a workspace.
-pub(super) fn workspace_name(connection: &Connection, id: i64) -> Result<WorkspaceName, Error> {
-    let name: String = connection
-        .prepare_cached("SELECT name FROM workspaces WHERE id = ?")?
-        .query_row([id], |row| row.get(0))?;
-    columns::text(&name)
-}

@@ -37,6 +37,7 @@ mod secrets_keyed;
 mod secrets_places;
 mod sources;
 mod streams;
+mod turns;
 mod values;
 mod waits;
 mod webhooks;
