@@ -340,6 +340,7 @@ mod tests {
             chain: Vec::new(),
             queued_at: Timestamp(0),
             deadline: None,
+            turn: signalbox_core::turn::Turn::default(),
         }
     }
 

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use signalbox_core::{FlowName, WorkspaceName};
 
-use super::columns;
 use crate::contract::Error;
 
 /// More pairs than this are not remembered: the cache starts over.
