@@ -13,7 +13,7 @@ use signalbox_core::run::{Ending, NewRun, Reason, State, Trigger};
 use signalbox_core::turn::{Turn, WhenFull};
 use signalbox_core::why::Standing;
 
-use super::kit::{cancel, end_with, one_entry, perform, record, release, run_in, suspend};
+use super::kit::{cancel, end_with, one_entry, perform, record, release, run_in, sleep, suspend};
 use super::{Kit, Place, append, end};
 use crate::contract::{Accepted, Claim, Displaced, InternalEffect, NewCall, Written};
 
@@ -86,7 +86,8 @@ pub(crate) async fn a_key_is_kept_through_waits_releases_and_restarts(place: &dy
     let claim = kit.claim_one("one").await;
     assert_eq!(claim.run.id, first);
     assert_eq!(claim.run.turn, keyed(1, WhenFull::Queue));
-    kit.write(suspend(&claim, 0)).await;
+    kit.write(sleep(&claim, 2, 1, 99_000_000)).await;
+    kit.write(suspend(&claim, 1)).await;
     assert!(kit.claims("one", 9).await.is_empty(), "a run that waits keeps its key");
     let kit = kit.reopen(place).await;
     assert!(kit.claims("one", 9).await.is_empty(), "through a restart, too");
@@ -166,7 +167,7 @@ pub(crate) async fn what_must_yield_is_told_again_after_a_restart(place: &dyn Pl
     let turn = || keyed(1, WhenFull::CancelRunning);
     let first = queue(&kit, turn()).await;
     let claim = kit.claim_one("one").await;
-    kit.write(append(&claim, 1, one_entry(0))).await;
+    kit.write(sleep(&claim, 1, 0, 99_000_000)).await;
     kit.write(suspend(&claim, 0)).await;
     let second = queue(&kit, turn()).await;
     let kit = kit.reopen(place).await;
