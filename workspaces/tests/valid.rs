@@ -343,14 +343,14 @@ fn a_flow_says_when_it_must_have_ended_and_how_it_is_tried_again() {
 #[test]
 fn a_flow_says_how_its_runs_take_turns() {
     let flows = [
-        ("short", "concurrency: 3\nrun: 1\n"),
+        ("short", "concurrency: 3\nrun: '1'\n"),
         (
             "whole",
             "inputs: { env: { type: string }, at: { type: object } }\n\
              concurrency: { limit: 1, key: \"${inputs.env}/${inputs.at.zone}\", when_full: skip }\n\
-             debounce: 30s\npriority: -4\nrun: 1\n",
+             debounce: 30s\npriority: -4\nrun: '1'\n",
         ),
-        ("plain", "run: 1\n"),
+        ("plain", "run: '1'\n"),
     ];
     let mut repository = repository();
     for (name, text) in flows {
