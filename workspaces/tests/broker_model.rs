@@ -225,6 +225,7 @@ impl Model {
             timeout: None,
             deadline: None,
             retry: None,
+            turns: signalbox_core::turn::Settings::default(),
             plan: Plan::default(),
             handlers: signalbox_core::handler::Handlers::default(),
             calls: calls.collect(),

@@ -27,6 +27,7 @@ fn flow() -> Flow {
         timeout: None,
         deadline: None,
         retry: None,
+        turns: signalbox_core::turn::Settings::default(),
         plan: Plan::default(),
         handlers: signalbox_core::handler::Handlers::default(),
         calls: Vec::new(),

@@ -12,6 +12,7 @@ use signalbox_core::check::{CheckRequest, CheckScript, ScriptCode, ScriptKind};
 use signalbox_core::codes::Code;
 use signalbox_core::inputs::Type;
 use signalbox_core::retry::{Backoff, Retry};
+use signalbox_core::turn::{Concurrency, Settings, WhenFull};
 use signalbox_core::value::Value;
 use signalbox_workspaces::{parse_root, read};
 use support::{Files, files, folder, good, push, report, root};
@@ -395,4 +396,36 @@ steps:
     assert_eq!(sees("last == () || index < 2"), "index last");
     assert_eq!(sees("steps.poll == 0"), "index last");
     assert_eq!(sees("error.code != \"x\""), "error");
+}
+
+#[test]
+fn a_flow_says_how_its_runs_take_turns() {
+    let flows = [
+        ("short", "concurrency: 3\nrun: '1'\n"),
+        (
+            "whole",
+            "inputs: { env: { type: string }, at: { type: object } }\n\
+             concurrency: { limit: 1, key: \"${inputs.env}/${inputs.at.zone}\", when_full: skip }\n\
+             debounce: 30s\npriority: -4\nrun: '1'\n",
+        ),
+        ("plain", "run: '1'\n"),
+    ];
+    let mut repository = repository();
+    for (name, text) in flows {
+        repository.insert(format!("ops/flows/{name}.yaml"), text.into());
+    }
+    let read = good(&repository);
+    let ops = &read[&"ops".parse().unwrap()];
+    let turns = |name: &str| ops.flows[&name.parse().unwrap()].turns.clone();
+    let concurrency = |limit, key: Option<&str>, when_full| {
+        Some(Concurrency { limit, key: key.map(str::to_owned), when_full })
+    };
+    assert_eq!(turns("plain"), Settings::default());
+    assert_eq!(turns("short").concurrency, concurrency(3, None, WhenFull::Queue));
+    let expected = Settings {
+        concurrency: concurrency(1, Some("${inputs.env}/${inputs.at.zone}"), WhenFull::Skip),
+        debounce: Some(Duration::from_secs(30)),
+        priority: -4,
+    };
+    assert_eq!(turns("whole"), expected);
 }

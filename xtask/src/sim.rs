@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::process;
 
 /// What is shown of the simulations.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Show {
     /// Simulates only the first seed and prints what happened
     #[arg(long)]

@@ -13,6 +13,7 @@ mod faults;
 mod fields;
 mod moment;
 mod panics;
+mod progress;
 mod report;
 mod runner;
 mod table;

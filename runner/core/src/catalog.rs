@@ -278,6 +278,9 @@ pub struct Flow {
     /// Whether and when a run that failed is tried again.
     #[serde(default)]
     pub retry: Option<Retry>,
+    /// How its runs take turns.
+    #[serde(default)]
+    pub turns: crate::turn::Settings,
     /// What a cell does for it.
     pub plan: Plan,
     /// What is started by how its runs end.

@@ -163,6 +163,15 @@ impl RunId {
         let mut buffer = uuid::Uuid::encode_buffer();
         Self((&*id.hyphenated().encode_lower(&mut buffer)).into())
     }
+
+    /// When it was made, to the millisecond; for people, as the clock that made it may have been
+    /// set since.
+    pub fn made_at(&self) -> crate::clock::Timestamp {
+        let id = uuid::Uuid::try_parse(&self.0).unwrap_or_default();
+        let (seconds, nanos) = id.get_timestamp().map_or((0, 0), |time| time.to_unix());
+        let micros = seconds.saturating_mul(1_000_000).saturating_add(u64::from(nanos / 1_000));
+        crate::clock::Timestamp(i64::try_from(micros).unwrap_or(i64::MAX))
+    }
 }
 
 impl FromStr for RunId {

@@ -24,8 +24,10 @@ pub mod secret;
 pub mod source;
 pub mod template;
 pub mod text;
+pub mod turn;
 pub mod value;
 pub mod webhook;
+pub mod why;
 
 pub use ids::{DeploymentId, Digest, FlowName, FlowRef, Revision, RunId, WorkspaceName};
 pub use value::Value;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::codes::Code;
 use crate::ids::{DeploymentId, FlowName, FlowRef, RunId, WorkspaceName};
+use crate::turn::Turn;
 
 /// The states of a run. Everything finer is a [`Reason`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -99,11 +100,15 @@ pub enum Reason {
     WaitingOverlap,
     /// `dynamic` of its schedule said that it is not wanted.
     NotWanted,
+    /// A newer run took its place: `debounce`, or `when_full: cancel_running`.
+    Superseded,
+    /// Its key was full, and its flow says `when_full: skip`.
+    ConcurrencyLimit,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::TimedOut,
         Self::LimitExceeded,
         Self::ScriptError,
@@ -117,6 +122,8 @@ impl Reason {
         Self::Overlap,
         Self::WaitingOverlap,
         Self::NotWanted,
+        Self::Superseded,
+        Self::ConcurrencyLimit,
     ];
 
     /// The reason's name.
@@ -135,6 +142,8 @@ impl Reason {
             Self::Overlap => "overlap",
             Self::WaitingOverlap => "waiting_overlap",
             Self::NotWanted => "not_wanted",
+            Self::Superseded => "superseded",
+            Self::ConcurrencyLimit => "concurrency_limit",
         }
     }
 }
@@ -255,6 +264,8 @@ pub struct NewRun {
     pub queued_at: Timestamp,
     /// When it must have ended, however much of the time it waits; it fails then.
     pub deadline: Option<Timestamp>,
+    /// How it takes its turn among others.
+    pub turn: Turn,
 }
 
 /// How a run failed, as stored and shown.

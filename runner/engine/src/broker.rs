@@ -7,6 +7,7 @@ use signalbox_core::ids::{FlowRef, ServiceName};
 use signalbox_core::inputs::list;
 use signalbox_core::journal::{Failure, cut};
 use signalbox_core::run::{NewRun, Trigger};
+use signalbox_core::turn::Turn;
 use signalbox_core::{Digest, RunId, value};
 use signalbox_store::contract::{CallDecision, CallRecord, NewCall};
 
@@ -92,7 +93,7 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn check(&self, record: &CallRecord) -> Result<(Permit<'a>, Vec<u8>), Refusal> {
+    fn check(&self, record: &CallRecord) -> Result<(Permit<'a>, (Vec<u8>, Turn)), Refusal> {
         let target: Target = self
             .target
             .parse()
@@ -110,10 +111,11 @@ impl<'a> Call<'a> {
         let complete = flow.inputs.apply(&inputs).map_err(|faults| {
             unfit(format!("`{}` does not take these inputs: {}", permit.callee, list(&faults)))
         })?;
+        let turn = flow.turns.turn(&complete);
         let complete = value::encode(&complete);
         check_value(&complete, MAX_VALUE, "the inputs of a call")
             .map_err(|failure| unfit(failure.message))?;
-        Ok((permit, complete))
+        Ok((permit, (complete, turn)))
     }
 
     fn accepted(
@@ -121,7 +123,7 @@ impl<'a> Call<'a> {
         id: RunId,
         permit: Permit<'_>,
         record: CallRecord,
-        inputs: Vec<u8>,
+        (inputs, turn): (Vec<u8>, Turn),
         wait: bool,
     ) -> Result<NewCall, Failure> {
         let internal = |message: String| Failure::transient(Code::Internal, message);
@@ -147,6 +149,7 @@ impl<'a> Call<'a> {
             inputs,
             chain,
             queued_at: record.at,
+            turn,
         };
         Ok(NewCall { run, queue_bound, record, wait, until: None })
     }

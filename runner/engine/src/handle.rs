@@ -6,9 +6,10 @@ use std::time::Duration;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
 use signalbox_core::run::{StepRecord, Trigger};
+use signalbox_core::why::Why;
 use signalbox_core::{DeploymentId, RunId, WorkspaceName};
 use signalbox_store::Store;
-use signalbox_store::contract::{Deployment, RunView};
+use signalbox_store::contract::{Deployment, RunSummary, RunView};
 use signalbox_sync::hints::HintKind;
 
 use crate::doors::Doors;
@@ -21,7 +22,9 @@ use crate::runs::{StartRequest, Started};
 use crate::scheduler::{NextSlot, ScheduleView, Which};
 use crate::shared::Shared;
 use crate::webhooks::{Arrival, WebhookView};
-use crate::{deployer, dispatcher, expiry, machine, retention, scheduler, webhooks};
+use crate::{
+    deployer, dispatcher, displaced, expiry, machine, retention, scheduler, webhooks, why,
+};
 
 /// What an orderly stop may take beyond the grace that runs have.
 const LAST: Duration = Duration::from_secs(5);
@@ -50,6 +53,7 @@ impl Engine {
         tasks.spawn(dispatcher::run(Arc::clone(&shared), inbox));
         tasks.spawn(scheduler::run(Arc::clone(&shared)));
         tasks.spawn(expiry::run(Arc::clone(&shared)));
+        tasks.spawn(displaced::run(Arc::clone(&shared)));
         tasks.spawn(retention::run(Arc::clone(&shared)));
         tasks.spawn(deployer::run(Arc::clone(&shared)));
         Ok(Self { handle, tasks })
@@ -140,6 +144,16 @@ impl Handle {
     /// with that one. Answers the run that ended last, `None` when it takes longer.
     pub async fn wait(&self, run: &RunId, timeout: Duration) -> Result<Option<RunId>, Error> {
         self.shared.wait_for_last(run, timeout).await
+    }
+
+    /// Why a run does not run; `None` when nothing keeps it.
+    pub async fn why(&self, run: &RunView) -> Result<Option<Why>, Error> {
+        why::of_run(&self.shared, run).await
+    }
+
+    /// Why the runs of a list do not run, one for each, in few words.
+    pub async fn whys(&self, runs: &[RunSummary]) -> Result<Vec<Option<Why>>, Error> {
+        why::of_list(&self.shared, runs).await
     }
 
     /// Asks for the end of a run, and of the runs that it waits for.

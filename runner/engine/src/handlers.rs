@@ -178,7 +178,8 @@ impl Shared {
             return None;
         }
         let flow = place.spec.flows.get(place.flow)?;
-        let inputs = self.told(facts, &flow.inputs, &handler)?;
+        let inputs = told(facts, &flow.inputs, &handler)?;
+        let turn = value::decode(&inputs).map(|inputs| flow.turns.turn(&inputs));
         let trigger =
             Trigger::Handler { event: facts.event, flow: ended, of: of.id.clone(), service: None };
         Some(NewRun {
@@ -194,6 +195,7 @@ impl Shared {
             chain,
             queued_at: at,
             deadline: flow.deadline.map(|deadline| at.plus(deadline)),
+            turn: turn.unwrap_or_default(),
         })
     }
 
@@ -241,20 +243,18 @@ impl Shared {
             }
         }
     }
+}
 
-    /// The checked inputs of a handler, in canonical bytes.
-    fn told(&self, facts: &Facts<'_>, schema: &Schema, handler: &FlowRef) -> Option<Vec<u8>> {
-        let given: Value = facts.inputs(schema);
-        match schema.apply(&given) {
-            Ok(inputs) => Some(value::encode(&inputs)),
-            Err(faults) => {
-                let why: Vec<_> = faults
-                    .iter()
-                    .map(|fault| format!("{} {}", fault.input, fault.message))
-                    .collect();
-                tracing::error!(%handler, why = why.join("; "), "a handler does not take its facts");
-                None
-            }
+/// The checked inputs of a handler, in canonical bytes.
+fn told(facts: &Facts<'_>, schema: &Schema, handler: &FlowRef) -> Option<Vec<u8>> {
+    let given: Value = facts.inputs(schema);
+    match schema.apply(&given) {
+        Ok(inputs) => Some(value::encode(&inputs)),
+        Err(faults) => {
+            let why: Vec<_> =
+                faults.iter().map(|fault| format!("{} {}", fault.input, fault.message)).collect();
+            tracing::error!(%handler, why = why.join("; "), "a handler does not take its facts");
+            None
         }
     }
 }

@@ -14,6 +14,7 @@ mod deadline;
 mod deployer;
 mod desk;
 mod dispatcher;
+mod displaced;
 pub mod doors;
 mod effects;
 mod egress;
@@ -39,6 +40,7 @@ mod secrets;
 mod shared;
 mod timer;
 mod webhooks;
+mod why;
 
 pub use deployer::validate;
 pub use events::{Event, EventKind, Subscription};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_core::journal::{Key, Outcome};
+use signalbox_core::why::Cells;
 use signalbox_core::{RunId, WorkspaceName};
 use signalbox_store::contract::Claim;
 use tokio::sync::{mpsc, oneshot};
@@ -91,4 +92,6 @@ pub(crate) enum Message {
     Gone { cell: CellId, workspace: WorkspaceName, leftover: Vec<Assignment>, failed: bool },
     /// Look again: a pool that could not start a cell may try.
     Again,
+    /// Somebody wants to know what the cells of a workspace do.
+    Look { workspace: WorkspaceName, reply: oneshot::Sender<Cells> },
 }

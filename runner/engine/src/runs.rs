@@ -123,6 +123,9 @@ impl Shared {
         if self.is_stopping() {
             return Err(Error::Stopping);
         }
+        let turn = self
+            .spec_of(&flow, deployment)
+            .and_then(|spec| spec.flows.get(&flow.flow).map(|flow| flow.turns.turn(inputs)));
         let inputs = value::encode(inputs);
         if inputs.len() > MAX_VALUE {
             let message = format!("inputs of {} bytes are over the bound of 1 MiB", inputs.len());
@@ -141,6 +144,7 @@ impl Shared {
             inputs,
             chain: Vec::new(),
             queued_at,
+            turn: turn.unwrap_or_default(),
         })
     }
 
@@ -164,8 +168,10 @@ impl Shared {
             Some(self.store.accept_with(accept, record).await?)
         };
         match accepted {
-            Some(Accepted::Queued) => {
-                let kind = EventKind::Run { run: run.clone(), flow, state: State::Queued };
+            Some(accepted @ (Accepted::Queued | Accepted::Skipped)) => {
+                let queued = accepted == Accepted::Queued;
+                let state = if queued { State::Queued } else { State::Skipped };
+                let kind = EventKind::Run { run: run.clone(), flow, state };
                 self.events.publish(at, workspace, kind);
                 Ok(Started { run, known: false })
             }
@@ -178,7 +184,7 @@ impl Shared {
                 Code::QueueFull,
                 format!("`{workspace}` has {bound} runs waiting, which is its bound"),
             )),
-            Some(Accepted::Stale | Accepted::Skipped | Accepted::Overlaps(_)) | None => {
+            Some(Accepted::Stale | Accepted::Overlaps(_)) | None => {
                 Err(Error::refused(Code::Internal, "the store gave no answer for an accepted run"))
             }
         }

@@ -18,7 +18,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use crate::api::{
-    calls, events, flows, healthz, metrics, readyz, runs, schedules, secrets, source, sync,
+    calls, events, flows, healthz, metrics, queue, readyz, runs, schedules, secrets, source, sync,
     webhooks, workspaces,
 };
 use crate::app::App;
@@ -85,6 +85,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(runs::cancel::cancel_run))
         .routes(routes!(runs::rerun::rerun_run))
         .routes(routes!(runs::dismiss::dismiss_run))
+        .routes(routes!(queue::get_queue))
         .routes(routes!(schedules::list::list_schedules))
         .routes(routes!(schedules::next::next_slots))
         .routes(routes!(webhooks::list::list_webhooks))

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::{Chunk, Entry};
+use signalbox_core::why::Standing;
 use signalbox_core::{DeploymentId, Digest, RunId, Value, WorkspaceName};
 use signalbox_store::contract::{
-    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Expired,
-    LiveWorkspace, NewDeployment, Page, Pausable, Pruned, Retention, RunFilter, RunSummary,
-    RunView, ScheduleState, Waiting, Want, Write, Written,
+    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Displaced, Expired,
+    LiveWorkspace, NewDeployment, Page, Pausable, Pruned, QueueView, Retention, RunFilter,
+    RunSummary, RunView, ScheduleState, Waiting, Want, Write, Written,
 };
 use signalbox_store::sqlite::SqliteStore;
 use signalbox_store::{Error, Reply, Store};
@@ -132,6 +133,23 @@ impl Store for FaultyStore {
 
     fn claim(&self, want: Vec<Want>) -> Reply<'_, Vec<Claim>> {
         through!(self, Reads, claim(want))
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        self.inner.next_due()
+    }
+
+    fn displaced(&self) -> Reply<'_, Vec<Displaced>> {
+        // It waits until there is something: nobody may wait for it in place.
+        self.inner.displaced()
+    }
+
+    fn standings(&self, runs: Vec<RunId>, count: bool) -> Reply<'_, Vec<Standing>> {
+        through!(self, Reads, standings(runs, count))
+    }
+
+    fn queues(&self, workspace: Option<WorkspaceName>, most: usize) -> Reply<'_, Vec<QueueView>> {
+        through!(self, Reads, queues(workspace, most))
     }
 
     fn commit(&self, batch: Vec<Write>) -> Reply<'_, Vec<Written>> {

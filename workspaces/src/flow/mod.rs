@@ -9,6 +9,7 @@ mod retry;
 mod schedules;
 mod steps;
 mod templates;
+mod turns;
 
 pub(crate) use parsed::{Parsed, bare, unreadable};
 pub(crate) use reader::{Context, parse};

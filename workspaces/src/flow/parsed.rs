@@ -6,6 +6,7 @@ use signalbox_core::catalog::{Action, Flow, Plan, Step};
 use signalbox_core::check::CheckScript;
 use signalbox_core::handler::Handlers;
 use signalbox_core::inputs::Schema;
+use signalbox_core::turn::Settings;
 
 use crate::handlers::Named;
 
@@ -51,6 +52,7 @@ fn empty() -> Flow {
         timeout: None,
         deadline: None,
         retry: None,
+        turns: Settings::default(),
         plan: Plan::default(),
         handlers: Handlers::default(),
         calls: Vec::new(),

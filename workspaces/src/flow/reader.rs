@@ -11,7 +11,7 @@ use signalbox_core::handler::{Event, Handlers};
 use signalbox_core::schedule::Calendar;
 use signalbox_core::source::Folder;
 
-use super::{Parsed, inputs};
+use super::{Parsed, inputs, turns};
 use crate::faults::Faults;
 use crate::fields::{self, Fields};
 use crate::handlers::{self, Named};
@@ -19,7 +19,7 @@ use crate::sources::is_script;
 use crate::units;
 use crate::yaml::{self, Node, Tree};
 
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 17] = [
     "summary",
     "inputs",
     "output",
@@ -30,6 +30,9 @@ const KNOWN: [&str; 14] = [
     "on_failure",
     "on_recovery",
     "on_success",
+    "concurrency",
+    "debounce",
+    "priority",
     "steps",
     "run",
     "script",
@@ -115,6 +118,7 @@ impl Reader<'_> {
         let retry = self.retry(&fields);
         let retry_if = retry.as_ref().and_then(|retry| retry.retry_if.clone());
         self.handlers = handlers::read(&fields, &Event::OF_RUNS, self.faults);
+        let turns = turns::read(&fields, &schema, self.faults);
         let steps = self.steps(&fields);
         let output = fields.get("output").map(|node| self.template(node));
         Some(Flow {
@@ -123,6 +127,7 @@ impl Reader<'_> {
             inputs: schema,
             schedules,
             timeout,
+            turns,
             deadline,
             retry,
             plan: Plan { steps, output, retry_if, ..Plan::default() },

@@ -17,7 +17,7 @@ mod node;
 mod parse;
 mod renamed;
 
-pub(crate) use node::{Entry, Node, Tree};
+pub(crate) use node::{Entry, Node, Tree, Written};
 pub(crate) use parse::parse;
 
 /// Deepest nesting of a file's collections.

@@ -3,9 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, calls, cancel, completion, deployments, dismiss, doctor, explain, flow, logs, rerun,
-    rollback, run, runs, schedule, secret, serve, show, status, sync, token, unpin, validate,
-    webhook, workspace,
+    backup, calls, cancel, completion, deployments, dismiss, doctor, explain, flow, logs, queue,
+    rerun, rollback, run, runs, schedule, secret, serve, show, status, sync, token, unpin,
+    validate, webhook, workspace,
 };
 use crate::demo;
 use crate::terminal::Color;
@@ -52,6 +52,7 @@ pub(super) enum Command {
     Run(run::Args),
     Runs(runs::Args),
     Show(show::Args),
+    Queue(queue::Args),
     Logs(logs::Args),
     Cancel(cancel::Args),
     Rerun(rerun::Args),

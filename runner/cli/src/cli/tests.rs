@@ -46,6 +46,26 @@ fn the_command_line_is_consistent() {
     Cli::command().debug_assert();
 }
 
+/// What prints no data, or is itself a server.
+const WITHOUT_JSON: [&str; 3] = ["demo", "serve", "completion"];
+
+#[test]
+fn every_command_that_prints_data_can_print_json() {
+    fn leaves(command: &Command, path: &str, found: &mut Vec<String>) {
+        if command.has_subcommands() {
+            for inner in command.get_subcommands() {
+                leaves(inner, &format!("{path} {}", inner.get_name()), found);
+            }
+        } else if command.get_arguments().all(|argument| argument.get_id() != "json") {
+            found.push(path.trim().to_owned());
+        }
+    }
+    let mut found = Vec::new();
+    leaves(&Cli::command(), "", &mut found);
+    found.retain(|path| !WITHOUT_JSON.contains(&path.as_str()));
+    assert_eq!(found, Vec::<String>::new());
+}
+
 fn exit_code(line: &str) -> i32 {
     match Cli::try_parse_from(line.split_whitespace()) {
         Ok(_) => 0,
@@ -83,6 +103,7 @@ fn the_lines_of_the_contract_are_taken() {
         "signalbox calls -w media --decision refused --json",
         "signalbox deployments -w media",
         "signalbox secret set KEY -w media",
+        "signalbox queue -w media -n 5 --json",
         "signalbox secret list -w media",
         "signalbox secret delete KEY -w media",
         "signalbox token new --data d",

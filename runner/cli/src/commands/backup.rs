@@ -1,10 +1,12 @@
 //! `signalbox backup`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use signalbox_store::{Error, sqlite};
 
 use crate::exit::{Exit, Failure};
+use crate::progress::{Progress, mebibytes};
 use crate::runner::{Data, store_failure};
 use crate::terminal;
 
@@ -30,12 +32,27 @@ pub(crate) struct Args {
     /// The file to write; there must be nothing yet
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let dir = args.data.directory()?;
-    sqlite::backup(&dir, &args.to).map_err(|error| failure(args, &error))?;
+    let progress = watch(dir.join("signalbox.db"), args.to.clone());
+    let copied = sqlite::backup(&dir, &args.to);
+    drop(progress);
+    copied.map_err(|error| failure(args, &error))?;
+    if args.json {
+        terminal::json(&json!({
+            "data": dir.display().to_string(),
+            "to": args.to.display().to_string(),
+            "bytes": size(&args.to),
+            "key": dir.join(KEY).display().to_string(),
+        }))?;
+        return Ok(Exit::Done);
+    }
     terminal::say(&format!(
         "{} is copied to {}\nsecrets are in it, sealed; what opens them is {}",
         dir.display(),
@@ -43,6 +60,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         dir.join(KEY).display()
     ));
     Ok(Exit::Done)
+}
+
+/// Says how much of the database is in the copy.
+fn watch(database: PathBuf, to: PathBuf) -> Progress {
+    Progress::show(move |_| format!("copied {}", mebibytes(size(&to), size(&database))))
+}
+
+fn size(file: &Path) -> u64 {
+    std::fs::metadata(file).map_or(0, |file| file.len())
 }
 
 /// The target is no data directory, so what is wrong with it is told in other words.
@@ -68,7 +94,7 @@ mod tests {
     use crate::moment::SystemClock;
 
     fn args(data: &TempDir, to: PathBuf) -> Args {
-        Args { data: Data { data: Some(data.path().to_owned()) }, to }
+        Args { data: Data { data: Some(data.path().to_owned()) }, to, json: false }
     }
 
     #[test]

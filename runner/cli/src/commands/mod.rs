@@ -15,6 +15,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod flow;
 pub(crate) mod logs;
+pub(crate) mod queue;
 pub(crate) mod rerun;
 pub(crate) mod rollback;
 pub(crate) mod run;

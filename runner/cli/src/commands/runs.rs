@@ -70,6 +70,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
             Column::Word("STATE"),
             Column::Whole("AGE"),
             Column::Number("TOOK"),
+            Column::Text("WHY"),
         ];
         let rows: Vec<_> = runs.iter().map(row).collect();
         table::print(&columns, &rows, "no run matches")?;
@@ -84,6 +85,7 @@ fn row(run: &Value) -> Vec<String> {
         state(run),
         moment::age(text(run, "/queued_at"), SystemClock.now()),
         number(run, "/duration_ms").map_or_else(|| "-".to_owned(), moment::measured),
+        why(run),
     ]
 }
 
@@ -92,6 +94,14 @@ fn state(run: &Value) -> String {
     match (text(run, "/state"), text(run, "/reason")) {
         ("suspended", reason) => format!("suspended {reason}{}", show::until(run)),
         _ => or_dash(run, "/state"),
+    }
+}
+
+/// Why a run does not run, or why it failed, in a word or two.
+fn why(run: &Value) -> String {
+    match text(run, "/why/code") {
+        "" => text(run, "/reason").replace('_', " "),
+        code => code.replace('_', " "),
     }
 }
 

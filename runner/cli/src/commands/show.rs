@@ -134,6 +134,9 @@ fn whole(run: &Value, journal: &[Value], width: Option<u16>) -> String {
         run.get("inputs").map_or_else(|| "{}".to_owned(), value_line)
     ));
     out.extend(ending(run));
+    if !text(run, "/why/text").is_empty() {
+        out.push(format!("why       {}", visible(text(run, "/why/text"))));
+    }
     let waits: Vec<_> = list(run, "/waits_for").iter().filter_map(Value::as_str).collect();
     if !waits.is_empty() {
         out.push(format!("waits for {}", waits.join(", ")));

@@ -34,6 +34,9 @@ An earlier token is no longer taken. A runner reads the digest when it starts.")
 struct New {
     #[command(flatten)]
     data: Data,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the command.
@@ -44,6 +47,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     keep(&dir, TokenDigest::of(&token)).map_err(|error| {
         Failure::environment(format!("cannot write the digest into {}: {error}", dir.display()))
     })?;
+    if args.json {
+        let digest = dir.join(TOKEN_FILE).display().to_string();
+        terminal::json(&serde_json::json!({ "token": token, "digest_file": digest }))?;
+        return Ok(Exit::Done);
+    }
     terminal::data(&token)?;
     terminal::say(&format!(
         "this token is not shown again; its digest is in {}\n\

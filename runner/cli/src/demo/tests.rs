@@ -8,6 +8,7 @@ use signalbox_core::codes::Code;
 use signalbox_core::ids::FlowRef;
 use signalbox_core::journal::{Chunk, Key, Outcome};
 use signalbox_core::run::{Ending, NewRun, Reason, RunError, Trigger};
+use signalbox_core::turn::Turn;
 use signalbox_core::value::{Value, encode};
 use signalbox_core::{DeploymentId, Digest, RunId};
 use signalbox_store::Store;
@@ -75,6 +76,7 @@ impl World {
             chain: Vec::new(),
             queued_at: NOW,
             deadline: None,
+            turn: Turn::default(),
         }
     }
 

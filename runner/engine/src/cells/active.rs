@@ -341,6 +341,7 @@ mod tests {
             chain: Vec::new(),
             queued_at: Timestamp(0),
             deadline: None,
+            turn: signalbox_core::turn::Turn::default(),
         }
     }
 

@@ -231,6 +231,7 @@ fn new_run(
         let message = format!("`{name}` does not take these inputs: {}", list(&faults));
         Failure::permanent(Code::InvalidInputs, message)
     })?;
+    let turn = flow.map(|flow| flow.turns.turn(&complete)).unwrap_or_default();
     let inputs = value::encode(&complete);
     check_value(&inputs, MAX_VALUE, "the inputs of a run")?;
     let id = shared
@@ -246,5 +247,6 @@ fn new_run(
         inputs,
         chain,
         queued_at: now,
+        turn,
     })
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use signalbox_core::catalog::Limits;
+use signalbox_core::why::Cells;
 
 use super::fair::Demand;
 use crate::link::{Assignment, CellId, Command, Link};
@@ -206,6 +207,16 @@ impl Pool {
 
     pub(super) fn links(&self) -> impl Iterator<Item = &Link> {
         self.cells.values().map(|cell| &cell.link)
+    }
+
+    /// What its cells do, for whoever asks.
+    pub(super) fn cells(&self) -> Cells {
+        Cells {
+            cells: self.cells.len(),
+            busy: self.cells.values().filter(|cell| cell.assigned > 0).count(),
+            limit: self.limits.concurrency,
+            failed: self.failed,
+        }
     }
 
     pub(super) fn is_gone(&self) -> bool {

@@ -8,6 +8,7 @@ use signalbox_core::answer::answer_of;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::Chunk;
 use signalbox_core::run::{Ending, Reason, RunError, State};
+use signalbox_core::why::Cells;
 use signalbox_core::{RunId, WorkspaceName};
 use signalbox_store::contract::{Claim, Want, Write};
 use tokio::sync::mpsc;
@@ -58,6 +59,10 @@ struct Dispatcher {
 impl Dispatcher {
     async fn run(mut self) {
         let ready = self.shared.store.ready();
+        let mut alarm = match self.shared.alarm() {
+            Ok(alarm) => alarm,
+            Err(error) => return tracing::error!(%error, "cannot watch the time of runs"),
+        };
         loop {
             let again = match self.fill().await {
                 Ok(again) => again,
@@ -71,7 +76,9 @@ impl Dispatcher {
                 continue;
             }
             let shared = Arc::clone(&self.shared);
+            let due = self.shared.store.next_due();
             tokio::select! {
+                () = alarm.until(due), if !self.stopping => {}
                 () = ready.notified(), if !self.stopping => {}
                 Some(message) = self.inbox.recv() => self.take(message).await,
                 () = shared.stopping(), if !self.stopping => self.stop().await,
@@ -102,6 +109,12 @@ impl Dispatcher {
                 }
             }
             Message::Again => self.pools.values_mut().for_each(Pool::try_again),
+            Message::Look { workspace, reply } => {
+                let limit = self.shared.live.load().grants(&workspace).limits.concurrency;
+                let cells = self.pools.get(&workspace).map(Pool::cells).unwrap_or_default();
+                // Whoever asked may have gone.
+                reply.send(Cells { limit, ..cells }).ok();
+            }
         }
         if self.stopping {
             self.release_returned().await;

@@ -28,6 +28,7 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         inputs: Schema::default(),
         schedules,
         timeout: None,
+        turns: signalbox_core::turn::Settings::default(),
         deadline: None,
         retry: None,
         plan: Plan::default(),

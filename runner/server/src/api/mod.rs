@@ -5,6 +5,7 @@ pub(crate) mod events;
 pub(crate) mod flows;
 pub(crate) mod healthz;
 pub(crate) mod metrics;
+pub(crate) mod queue;
 pub(crate) mod readyz;
 pub(crate) mod runs;
 pub(crate) mod schedules;

@@ -33,12 +33,14 @@ pub(super) async fn run(
 ) -> Result<Html<String>, Problem> {
     let store = app.engine.store();
     let run = app.engine.run(&id).await?;
+    let why = app.engine.why(&run).await?;
     let journal = store.journal(&id).await?;
     let chunks = store.chunks(&id, 0).await?;
     let lines: Vec<_> = chunks.into_iter().flat_map(|(_, chunk)| chunk.logs).collect();
     let summary = &run.summary;
     let body = html! {
         h2 { (summary.workspace) "/" (summary.flow) " " (run_state(summary)) }
+        @if let Some(why) = &why { p { b { "Why it does not run: " } (shown(&why.words())) "." } }
         (facts(&run))
         @if let Some(error) = &summary.error { p { (run_error(error)) } }
         @if !run.steps.is_empty() { section { h3 { "Steps" } (steps(&run.steps)) } }
@@ -66,6 +68,9 @@ fn facts(run: &RunView) -> Markup {
             @if let Some(ended) = summary.ended_at {
                 dt { "Ended" }
                 dd { (time(ended)) " after " (duration(summary.started_at, summary.ended_at)) }
+            }
+            @if let Some(key) = run.turn.key.as_ref().filter(|key| !key.is_empty()) {
+                dt { "Key" } dd { code { (shown(key)) } }
             }
             @if summary.attempt > 1 { dt { "Attempt" } dd { (summary.attempt) } }
             @if let Some(level) = summary.isolation { dt { "Isolation" } dd { "L" (level) } }

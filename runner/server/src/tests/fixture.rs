@@ -224,6 +224,7 @@ fn scan() -> Flow {
         timeout: Some(Duration::from_mins(1)),
         deadline: None,
         retry: None,
+        turns: signalbox_core::turn::Settings::default(),
         plan: Plan { steps: vec![step], ..Plan::default() },
         handlers: Handlers::default(),
         calls: vec![LiteralCall {

@@ -8,10 +8,12 @@ pub(crate) mod deployment;
 pub(crate) mod event;
 pub(crate) mod flow;
 pub(crate) mod journal;
+pub(crate) mod queue;
 pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod secret;
 pub(crate) mod webhook;
+pub(crate) mod why;
 pub(crate) mod workspace;
 
 use serde::Serialize;

@@ -3,14 +3,17 @@
 use serde::Serialize;
 use serde_json::Value;
 use signalbox_core::run::{Reason, RunError, StepRecord, Trigger};
+use signalbox_core::turn::Turn;
 use signalbox_core::value::DecodeError;
+use signalbox_core::why::Why;
 use signalbox_store::contract::{RunSummary, RunView, Wait, WaitKind};
 use utoipa::ToSchema;
 
+use super::why::WhyJson;
 use super::{FlowPlace, json, millis, time};
 
 /// A run. Lists leave out `inputs`, `result`, `steps`, `chain`, `waits_for`, `waits`,
-/// `successor`, `deadline` and `dealt_at`.
+/// `successor`, `deadline`, `dealt_at` and `turn`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Run)]
 pub(crate) struct RunJson {
@@ -31,6 +34,9 @@ pub(crate) struct RunJson {
     reason: Option<&'static str>,
     /// Suspended: when the first of its waits ends by itself, if one does.
     until: Option<String>,
+    /// Why it does not run: of a run that is queued, suspended or skipped, when it is read alone
+    /// or in a list of runs.
+    why: Option<WhyJson>,
     /// From 1.
     attempt: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,6 +79,9 @@ pub(crate) struct RunJson {
     /// When somebody dealt with its failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     dealt_at: Option<String>,
+    /// How it takes its turn among others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    turn: Option<TurnJson>,
 }
 
 /// Something that a run waits for.
@@ -87,6 +96,21 @@ pub(crate) struct WaitJson {
     run: Option<String>,
     /// Scope of the journal's entry: `fetch#0`; empty outside of steps.
     scope: String,
+}
+
+/// How a run takes its turn among others: its flow's settings, as they were when it was accepted.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Turn)]
+pub(crate) struct TurnJson {
+    /// From -10 to 10; higher goes first.
+    priority: i8,
+    /// What it shares with other runs of its flow: empty when all share one, null when nothing is.
+    key: Option<String>,
+    /// Most runs with the key that have begun and not ended.
+    limit: Option<u32>,
+    /// `queue`, `skip` or `cancel_running`.
+    when_full: &'static str,
+    debounce_ms: Option<f64>,
 }
 
 /// What started a run.
@@ -218,6 +242,7 @@ impl From<&RunSummary> for RunJson {
             state: run.state.as_str(),
             reason: run.reason.map(Reason::as_str),
             until: time(run.until),
+            why: None,
             attempt: run.attempt,
             inputs: None,
             result: None,
@@ -237,6 +262,26 @@ impl From<&RunSummary> for RunJson {
             successor: None,
             deadline: None,
             dealt_at: None,
+            turn: None,
+        }
+    }
+}
+
+impl RunJson {
+    /// With why it does not run.
+    pub(crate) fn because(self, why: Option<&Why>) -> Self {
+        Self { why: why.map(Into::into), ..self }
+    }
+}
+
+impl From<&Turn> for TurnJson {
+    fn from(turn: &Turn) -> Self {
+        Self {
+            priority: turn.priority,
+            key: turn.key.clone(),
+            limit: turn.limit,
+            when_full: turn.when_full.as_str(),
+            debounce_ms: turn.debounce.map(|debounce| debounce.as_secs_f64() * 1000.0),
         }
     }
 }
@@ -256,6 +301,7 @@ impl TryFrom<&RunView> for RunJson {
             successor: run.successor.as_ref().map(ToString::to_string),
             deadline: time(run.deadline),
             dealt_at: time(run.dealt_at),
+            turn: (!run.turn.is_plain()).then(|| (&run.turn).into()),
             ..(&run.summary).into()
         })
     }

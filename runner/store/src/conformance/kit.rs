@@ -14,6 +14,7 @@ use signalbox_core::inputs::Schema;
 use signalbox_core::journal::{Chunk, Entry, Key, Outcome};
 use signalbox_core::run::{Ending, NewRun, RunError, State, Trigger};
 use signalbox_core::schedule::{Overlap, Schedule};
+use signalbox_core::turn::{Settings, Turn};
 use signalbox_core::value::encode;
 use signalbox_core::{DeploymentId, Digest, RunId, Value};
 
@@ -50,6 +51,7 @@ pub(crate) fn spec(name: &str) -> Workspace {
         timeout: None,
         deadline: None,
         retry: None,
+        turns: Settings::default(),
         plan: Plan::default(),
         handlers: signalbox_core::handler::Handlers::default(),
         calls: Vec::new(),
@@ -127,6 +129,7 @@ pub(crate) fn run_in(workspace: &str, deployment: DeploymentId) -> NewRun {
         chain: Vec::new(),
         queued_at: Timestamp(10_000),
         deadline: None,
+        turn: Turn::default(),
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod reopening;
 pub(crate) mod scheduling;
 mod suite;
 pub(crate) mod timing;
+pub(crate) mod turning;
 pub(crate) mod viewing;
 pub(crate) mod waiting;
 pub(crate) mod writing;

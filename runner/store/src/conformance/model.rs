@@ -205,8 +205,8 @@ async fn write_one(kit: &Kit, runs: &mut Vec<Modelled>, action: Action, now: i64
             }
         }
         Action::Retry(_) => {
+            let write = retry(&claim, number, until);
             let until = Some(Timestamp(until));
-            let write = retry(&claim, number, until.unwrap().0);
             (write, State::Suspended, suspended(Reason::WaitingRetry, until))
         }
         Action::Continue(_) => {

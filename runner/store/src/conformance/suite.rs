@@ -56,6 +56,15 @@ macro_rules! conformance_suite {
             a_run_can_begin_with_a_record,
             starts_that_found_a_run_evaluated_are_counted,
             keys_of_retries_meet_no_entry;
+        turning: a_key_lets_in_as_many_as_it_takes,
+            a_key_is_kept_through_waits_releases_and_restarts, a_full_key_skips,
+            a_called_run_that_is_skipped_fails_its_call,
+            a_newer_run_takes_the_place_of_a_running_one,
+            what_must_yield_is_told_again_after_a_restart,
+            a_debounced_run_waits_and_is_replaced, a_debounce_ends_however_many_come,
+            higher_priority_goes_first_until_others_waited_long,
+            the_urgent_run_of_a_key_goes_first, queues_show_what_runs_and_waits,
+            no_key_is_ever_over_its_limit;
         viewing: a_claimed_run_is_running_for_everybody, lists_go_on_at_their_cursor,
             lists_are_filtered, a_run_shows_its_last_steps_and_error;
         waiting: an_answer_wakes_a_suspended_caller, an_answer_reaches_a_running_caller,

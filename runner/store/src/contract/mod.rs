@@ -16,12 +16,12 @@ pub use deployments::{
 };
 pub use error::Error;
 pub use runs::{
-    Accept, Accepted, Aftermath, Answer, CallDecision, CallRecord, Claim, Expired, Handling,
-    IdempotencyKey, Internal, InternalEffect, Named, NewCall, NewFlow, Recovery, StateChange,
-    Waiting, Want, Write, Written,
+    Accept, Accepted, Aftermath, Answer, CallDecision, CallRecord, Claim, Displaced, Expired,
+    Handling, IdempotencyKey, Internal, InternalEffect, Named, NewCall, NewFlow, Recovery,
+    StateChange, Waiting, Want, Write, Written,
 };
 pub use store::{Reply, Store};
 pub use views::{
-    CallFilter, CallView, Counts, Page, Pruned, Retention, RunFilter, RunSummary, RunView, Wait,
-    WaitKind,
+    CallFilter, CallView, Counts, KeyView, Page, Pruned, QueueView, Retention, RunFilter,
+    RunSummary, RunView, Wait, WaitKind,
 };

@@ -44,13 +44,14 @@ pub enum Accepted {
     Conflict(RunId),
     /// The slot, or a later one, has fired already, or its schedule is paused.
     Stale,
-    /// The slot is recorded as skipped: the run of an earlier one has not ended.
-    Skipped,
     /// The run of an earlier slot has not ended and is to be cancelled first. The slot is as it
     /// was.
     Overlaps(RunId),
     /// The queue is full; a slot is recorded as skipped.
     Full,
+    /// It is recorded as skipped: an earlier run of its schedule has not ended, or its key is full
+    /// and its flow says `when_full: skip`.
+    Skipped,
 }
 
 /// How many queued runs a workspace has that nobody claimed.
@@ -255,6 +256,24 @@ pub enum Written {
     Claimed,
     /// The run's state does not allow it. Nothing was written.
     Rejected,
+}
+
+/// A run that a newer one took the place of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Displaced {
+    /// It had not begun and is recorded as skipped.
+    Ended {
+        /// The run.
+        run: RunId,
+        /// Its workspace.
+        workspace: WorkspaceName,
+        /// Its flow.
+        flow: FlowName,
+        /// The waits that were answered by it.
+        answers: Vec<Answer>,
+    },
+    /// It has begun: whoever hears this must cancel it. The newer one waits for its end.
+    Cancel(RunId),
 }
 
 /// A wait that was answered.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::{Chunk, Entry};
+use signalbox_core::why::Standing;
 use signalbox_core::{DeploymentId, Digest, RunId, Value, WorkspaceName};
 use tokio::sync::{Notify, watch};
 
 use super::{
-    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Error, Expired,
-    LiveWorkspace, NewDeployment, Page, Pausable, Pruned, Retention, RunFilter, RunSummary,
-    RunView, ScheduleState, Waiting, Want, Write, Written,
+    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Displaced, Error,
+    Expired, LiveWorkspace, NewDeployment, Page, Pausable, Pruned, QueueView, Retention, RunFilter,
+    RunSummary, RunView, ScheduleState, Waiting, Want, Write, Written,
 };
 
 /// The answer of an operation, later.
@@ -36,6 +37,21 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Claims up to so many queued runs of each workspace, oldest first. A claimed run is
     /// `running` for everybody until it ends, suspends, is released, or its claim is lost.
     fn claim(&self, want: Vec<Want>) -> Reply<'_, Vec<Claim>>;
+
+    /// When a run that waits for the end of its debounce can be claimed next: [`Self::waiting`] must
+    /// be asked again then.
+    fn next_due(&self) -> Option<Timestamp>;
+
+    /// Runs that newer ones took the place of, each told once; resolves when there are some. Those
+    /// that nobody has dealt with are told again when the store is opened again.
+    fn displaced(&self) -> Reply<'_, Vec<Displaced>>;
+
+    /// Where queued runs stand, in the order asked for. With `count`, how many go before each.
+    fn standings(&self, runs: Vec<RunId>, count: bool) -> Reply<'_, Vec<Standing>>;
+
+    /// What runs and waits, of one workspace or of all where something does, with at most `most`
+    /// runs in each list.
+    fn queues(&self, workspace: Option<WorkspaceName>, most: usize) -> Reply<'_, Vec<QueueView>>;
 
     /// Commits writes of claimed runs. One [`Written`] for each, in order.
     fn commit(&self, batch: Vec<Write>) -> Reply<'_, Vec<Written>>;

@@ -7,6 +7,7 @@ use signalbox_core::clock::Timestamp;
 use signalbox_core::ids::FlowRef;
 use signalbox_core::journal::Key;
 use signalbox_core::run::{Reason, RunError, State, StepRecord, Trigger};
+use signalbox_core::turn::Turn;
 use signalbox_core::{DeploymentId, FlowName, Revision, RunId, WorkspaceName};
 
 use super::CallDecision;
@@ -62,6 +63,8 @@ pub struct RunSummary {
     pub reason: Option<Reason>,
     /// Suspended: when its first wait ends by itself, if one does.
     pub until: Option<Timestamp>,
+    /// Skipped for its key, or replaced or cancelled for a newer run: the run that it was for.
+    pub yields_to: Option<RunId>,
     /// Which attempt it is at, from 1.
     pub attempt: u32,
     /// How it failed.
@@ -99,6 +102,8 @@ pub struct RunView {
     pub deadline: Option<Timestamp>,
     /// When somebody dealt with its failure.
     pub dealt_at: Option<Timestamp>,
+    /// How it takes its turn among others.
+    pub turn: Turn,
 }
 
 /// Something that a run waits for.
@@ -121,6 +126,42 @@ pub enum WaitKind {
     Run(RunId),
     /// The next attempt.
     Retry,
+}
+
+/// What waits and runs in a workspace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueView {
+    /// The workspace.
+    pub workspace: WorkspaceName,
+    /// How many runs are claimed.
+    pub running: usize,
+    /// How many wait, whatever for.
+    pub queued: usize,
+    /// How many of those could be claimed.
+    pub ready: usize,
+    /// The claimed ones, oldest claim first, at most as many as were asked for.
+    pub runs: Vec<RunSummary>,
+    /// The first of those that could be claimed, in order, at most as many as were asked for.
+    pub next: Vec<RunSummary>,
+    /// Its keys that some run has or waits for, in order.
+    pub keys: Vec<KeyView>,
+}
+
+/// Runs of a flow with the same key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyView {
+    /// The flow.
+    pub flow: FlowName,
+    /// The key; empty when all runs of the flow share one.
+    pub key: String,
+    /// How many may have it.
+    pub limit: u32,
+    /// The runs that have it, oldest first.
+    pub holders: Vec<RunId>,
+    /// The first of those that wait for it, in order, at most as many as were asked for.
+    pub queued: Vec<RunId>,
+    /// How many wait for it.
+    pub waiting: usize,
 }
 
 /// Which decisions are wanted.

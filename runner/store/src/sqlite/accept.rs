@@ -8,10 +8,9 @@ use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::Chunk;
 use signalbox_core::run::{NewRun, Reason, State, Trigger};
 
-use super::append::insert_chunk;
 use super::columns::{id_bytes, run_id, state_number};
-use super::live::Queued;
 use super::schedules::{self, Turn};
+use super::turns::{self, Placed};
 use super::tx::Tx;
 use crate::contract::{Accept, Accepted, Error, IdempotencyKey};
 
@@ -63,25 +62,21 @@ fn one(tx: &mut Tx<'_>, accept: Accept, record: Option<&Chunk>) -> Result<Accept
     if full {
         return Ok(Accepted::Full);
     }
-    let seq = tx.insert_run(&run, State::Queued)?;
-    if let Some(slot) = &slot {
-        schedules::remember(tx, slot, seq)?;
-    }
     if let Some(key) = &idempotency {
         remember_key(tx, &run, key)?;
     }
     if let Trigger::Retry { of } = &run.trigger {
         dismiss(tx, of, run.queued_at)?;
     }
-    let queued = Queued { seq, id: run.id.clone() };
-    match record {
-        None => tx.enqueue(run.workspace.clone(), queued, Box::new(run)),
-        Some(record) => {
-            insert_chunk(tx, seq, 1, record)?;
-            tx.enqueue_recorded(run.workspace, queued);
+    Ok(match turns::place(tx, run, record)? {
+        Placed::Queued(seq) => {
+            if let Some(slot) = &slot {
+                schedules::remember(tx, slot, seq)?;
+            }
+            Accepted::Queued
         }
-    }
-    Ok(Accepted::Queued)
+        Placed::Skipped(_) => Accepted::Skipped,
+    })
 }
 
 /// Notes that somebody dealt with a failed run. Answers whether nobody had.

@@ -3,10 +3,10 @@
 use rusqlite::params;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::Key;
-use signalbox_core::run::{NewRun, State};
+use signalbox_core::run::NewRun;
 
 use super::effects::{record_call, start_call};
-use super::live::Queued;
+use super::turns;
 use super::tx::Tx;
 use crate::contract::{Aftermath, Error, Handling, Recovery};
 
@@ -53,10 +53,8 @@ fn start(tx: &mut Tx<'_>, ended: i64, ordinal: u32, handling: Handling) -> Resul
     }
 }
 
-/// A handler has its place whatever the queue holds: what it tells of has just left it.
+/// A handler has its place whatever the queue holds: what it tells of has just left it. It takes its
+/// turn like any other run.
 pub(super) fn enqueue(tx: &mut Tx<'_>, run: NewRun) -> Result<(), Error> {
-    let seq = tx.insert_run(&run, State::Queued)?;
-    let queued = Queued { seq, id: run.id.clone() };
-    tx.enqueue(run.workspace.clone(), queued, Box::new(run));
-    Ok(())
+    turns::place(tx, run, None).map(drop)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::journal;
-use super::live::Queued;
+use super::line::Queued;
 use super::shared::Shared;
 use crate::contract::{Claim, Error, Want};
 

@@ -10,9 +10,9 @@ use signalbox_core::value::{decode, encode};
 use signalbox_core::{RunId, Value, WorkspaceName};
 
 use super::aftermath;
-use super::columns::{self, id_bytes};
-use super::live::Queued;
+use super::columns::{self, id_bytes, state_number};
 use super::settle;
+use super::turns::{self, Placed};
 use super::tx::Tx;
 use super::waits::{self, For};
 use crate::contract::{
@@ -173,17 +173,28 @@ fn start(
     run: NewRun,
     wait: Option<(&Key, Option<Timestamp>)>,
 ) -> Result<Outcome, Error> {
-    let seq = tx.insert_run(&run, State::Queued)?;
-    let outcome = match wait {
-        Some((key, until)) => {
+    let (id, at) = (run.id.clone(), run.queued_at);
+    Ok(match (turns::place(tx, run, None)?, wait) {
+        (Placed::Skipped(holder), _) => {
+            settle_call(tx, &id, at)?;
+            let message =
+                format!("run {id} was skipped: run {holder} has its key (`when_full: skip`)");
+            Outcome::Failed(Failure::transient(Code::CallFailed, message))
+        }
+        (Placed::Queued(seq), Some((key, until))) => {
             waits::add(tx, caller, key, For::Run(seq, until))?;
             Outcome::Pending
         }
-        None => Outcome::Done(encode(&Value::from(run.id.as_str()))),
-    };
-    let queued = Queued { seq, id: run.id.clone() };
-    tx.enqueue(run.workspace.clone(), queued, Box::new(run));
-    Ok(outcome)
+        (Placed::Queued(_), None) => Outcome::Done(encode(&Value::from(id.as_str()))),
+    })
+}
+
+/// The called run was skipped at once.
+fn settle_call(tx: &Tx<'_>, run: &RunId, at: Timestamp) -> Result<(), Error> {
+    tx.connection
+        .prepare_cached("UPDATE calls SET state = ?, ended_at = ? WHERE run = ?")?
+        .execute(params![state_number(State::Skipped), at.0, id_bytes(run)?])?;
+    Ok(())
 }
 
 /// Waits for a run that the caller started, or for whichever continues it.

@@ -11,11 +11,11 @@ use signalbox_core::{RunId, Value};
 use super::aftermath;
 use super::append::{fence, insert_chunk, row_state};
 use super::columns::{id_bytes, state_number, to_json};
-use super::live::{Claimed, Queued};
-use super::schedules;
-use super::settle;
-use super::tx::Tx;
+use super::line::Queued;
+use super::live::Claimed;
+use super::tx::{Recorded, Tx};
 use super::waits::{self, For};
+use super::{schedules, settle, turns};
 use crate::contract::{Aftermath, Error, Written};
 
 /// [`crate::contract::Write::End`].
@@ -57,10 +57,13 @@ pub(super) fn end(
     if !end.chunk.is_empty() {
         insert_chunk(tx, claimed.seq, end.number, &end.chunk)?;
     }
-    write_ending(tx, claimed.seq, state, end)?;
+    write_ending(tx, &claimed, state, end)?;
     leave(tx, &end.run, &claimed, state)?;
     if claimed.waited {
         waits::forget(tx, claimed.seq)?;
+    }
+    if claimed.keyed {
+        turns::ended(tx, claimed.seq)?;
     }
     let answered = if claimed.called {
         settle::settle(tx, &end.run, claimed.seq, state, end.ended_at, &end.answer)?
@@ -74,7 +77,13 @@ pub(super) fn end(
     Ok(settle::written(answered))
 }
 
-fn write_ending(tx: &Tx<'_>, seq: i64, state: State, end: &End) -> Result<(), Error> {
+fn write_ending(tx: &Tx<'_>, claimed: &Claimed, state: State, end: &End) -> Result<(), Error> {
+    let reason = match end.ending {
+        Ending::Cancelled if claimed.keyed => Some(turns::reason_to_cancel(tx, claimed.seq)?),
+        Ending::Cancelled | Ending::Succeeded(_) | Ending::Failed(..) | Ending::Skipped(_) => {
+            end.ending.reason()
+        }
+    };
     let (result, error) = match &end.ending {
         Ending::Succeeded(result) => (Some(result), None),
         Ending::Failed(_, error) => (None, Some(to_json(error)?)),
@@ -88,13 +97,13 @@ fn write_ending(tx: &Tx<'_>, seq: i64, state: State, end: &End) -> Result<(), Er
         )?
         .execute(params![
             state_number(state),
-            end.ending.reason().map(Reason::as_str),
+            reason.map(Reason::as_str),
             error,
             result,
             end.isolation,
             end.started_at.0,
             end.ended_at.0,
-            seq,
+            claimed.seq,
         ])?;
     Ok(())
 }
@@ -219,6 +228,9 @@ pub(super) fn succeed_by(tx: &mut Tx<'_>, with: Continue) -> Result<Written, Err
             claimed.seq
         ])?;
     leave(tx, &run, &claimed, State::Succeeded)?;
+    if claimed.keyed {
+        turns::ended(tx, claimed.seq)?;
+    }
     waits::forget(tx, claimed.seq)?;
     waits::hand_on(tx, claimed.seq, seq)?;
     // Whoever called the run called its successors: the record of the call ends with the last.
@@ -227,7 +239,7 @@ pub(super) fn succeed_by(tx: &mut Tx<'_>, with: Continue) -> Result<Written, Err
         .execute(params![id, id_bytes(&run)?])?;
     schedules::hand_on(tx, &successor, claimed.seq, seq)?;
     let queued = Queued { seq, id: successor.id.clone() };
-    tx.enqueue(successor.workspace.clone(), queued, successor);
+    tx.enqueue_new(queued, *successor, None, Recorded::Nothing);
     Ok(Written::Done(None))
 }
 

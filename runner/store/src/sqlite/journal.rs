@@ -83,7 +83,8 @@ pub(super) fn claim(connection: &Connection, seq: i64, epoch: u64) -> Result<Cla
     let mut statement = connection.prepare_cached(
         "SELECT r.id, w.name, f.name, r.deployment, r.trigger, r.inputs, r.chain, r.queued_at,
                 r.attempt, r.lost_cells, r.active_us, r.started_at,
-                (SELECT max(number) FROM chunks WHERE run = r.seq), r.deadline, r.recovered
+                (SELECT max(number) FROM chunks WHERE run = r.seq), r.deadline, r.recovered,
+                (SELECT turn FROM turns WHERE run = r.seq)
          FROM runs AS r JOIN workspaces AS w ON w.id = r.workspace
                         JOIN flows AS f ON f.id = r.flow
          WHERE r.seq = ?",
@@ -93,6 +94,7 @@ pub(super) fn claim(connection: &Connection, seq: i64, epoch: u64) -> Result<Cla
         return Err(Error::Corrupt(format!("the queued run {seq} is not there")));
     };
     let chain: Option<String> = row.get(6)?;
+    let turn: Option<String> = row.get(15)?;
     let run = NewRun {
         id: run_id(row.get(0)?)?,
         workspace: columns::text(row.get_ref(1)?.as_str().unwrap_or_default())?,
@@ -103,6 +105,7 @@ pub(super) fn claim(connection: &Connection, seq: i64, epoch: u64) -> Result<Cla
         chain: chain.as_deref().map(columns::from_json).transpose()?.unwrap_or_default(),
         queued_at: Timestamp(row.get(7)?),
         deadline: row.get::<_, Option<i64>>(13)?.map(Timestamp),
+        turn: turn.as_deref().map(columns::from_json).transpose()?.unwrap_or_default(),
     };
     Ok(Claim {
         run,

@@ -4,26 +4,24 @@
 //! wait again. It changes only after a commit, except that a claim takes effect at once and
 //! leaves no trace in the database until its run's first write.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use signalbox_core::clock::Timestamp;
 use signalbox_core::run::{NewRun, Trigger};
 use signalbox_core::{RunId, WorkspaceName};
 
-use crate::contract::{Claim, Waiting, Want};
+use super::line::{Line, Queued, Ticket, Withheld};
+use crate::contract::{Claim, Displaced, Waiting, Want};
 
 /// Bytes of freshly accepted runs that are kept, so that claiming them reads nothing.
 const FRESH_BYTES: usize = 64 << 20;
 
-/// A run that waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Queued {
-    pub(super) seq: i64,
-    pub(super) id: RunId,
-}
-
 /// A run that somebody has.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says whether a table has something of the run, so that a run without it costs no look"
+)]
 pub(super) struct Claimed {
     pub(super) seq: i64,
     pub(super) workspace: WorkspaceName,
@@ -39,6 +37,8 @@ pub(super) struct Claimed {
     pub(super) recovered: u32,
     /// When it must have ended.
     pub(super) deadline: Option<Timestamp>,
+    /// Whether it has a row that says how it takes its turn.
+    pub(super) keyed: bool,
     pub(super) since: Timestamp,
 }
 
@@ -49,28 +49,20 @@ pub(super) struct Enqueue {
     pub(super) run: Queued,
     /// The run itself when it is new and has no record yet.
     pub(super) fresh: Option<Box<NewRun>>,
-    /// Whether it goes before all others: it waited before.
-    pub(super) first: bool,
-}
-
-/// A run that was taken out of its queue while a transaction ends it.
-#[derive(Debug)]
-pub(super) struct Withheld {
-    workspace: WorkspaceName,
-    place: i64,
-    run: Queued,
+    /// How it takes its turn; `None` when it waited before, and goes before all others.
+    pub(super) ticket: Option<Ticket>,
 }
 
 /// The queues and the claims.
 #[derive(Debug, Default)]
 pub(super) struct Live {
-    /// By place: a run's sequence, or a falling negative number for those that go first.
-    ready: HashMap<WorkspaceName, BTreeMap<i64, Queued>>,
+    pub(super) line: Line,
     claims: HashMap<RunId, Claimed>,
     fresh: HashMap<i64, Box<NewRun>>,
     fresh_bytes: usize,
-    front: i64,
     epoch: u64,
+    /// Runs that others took the place of, until somebody deals with them.
+    pub(super) displaced: Vec<Displaced>,
 }
 
 /// A run that was taken out of its queue for whoever claims it.
@@ -90,17 +82,14 @@ impl Live {
 
     /// How many runs of a workspace wait.
     pub(super) fn waiting_in(&self, workspace: &WorkspaceName) -> usize {
-        self.ready.get(workspace).map_or(0, BTreeMap::len)
+        self.line.waiting_in(workspace)
     }
 
-    /// How many runs of each workspace wait.
+    /// How many runs of each workspace could be claimed.
     pub(super) fn waiting(&self) -> Vec<Waiting> {
-        let mut waiting: Vec<_> = self
-            .ready
-            .iter()
-            .filter(|(_, queue)| !queue.is_empty())
-            .map(|(workspace, queue)| Waiting { workspace: workspace.clone(), runs: queue.len() })
-            .collect();
+        let ready = self.line.ready();
+        let mut waiting: Vec<_> =
+            ready.map(|(workspace, runs)| Waiting { workspace: workspace.clone(), runs }).collect();
         waiting.sort_by(|a, b| a.workspace.cmp(&b.workspace));
         waiting
     }
@@ -115,13 +104,18 @@ impl Live {
         self.claims.values()
     }
 
+    /// Claims whose rows do not say so, by sequence, with the time they were made.
+    pub(super) fn overlay(&self) -> HashMap<i64, Timestamp> {
+        let claims = self.claims.values().filter(|claim| !claim.durable);
+        claims.map(|claim| (claim.seq, claim.since)).collect()
+    }
+
     /// Claims what is wanted.
     pub(super) fn claim(&mut self, want: &[Want], now: Timestamp) -> Vec<Taken> {
         let mut taken = Vec::new();
         for Want { workspace, runs } in want {
             for _ in 0..*runs {
-                let Some(queue) = self.ready.get_mut(workspace) else { break };
-                let Some((_, run)) = queue.pop_first() else { break };
+                let Some(run) = self.line.pop(workspace) else { break };
                 taken.push(self.take(workspace, run, now));
             }
         }
@@ -144,6 +138,7 @@ impl Live {
             waited: false,
             recovered: 0,
             deadline,
+            keyed: fresh.as_ref().is_some_and(|run| !run.turn.is_plain()),
             since: now,
         };
         self.claims.insert(run.id.clone(), claimed);
@@ -168,6 +163,7 @@ impl Live {
             claimed.waited = true;
             claimed.recovered = claim.recovered;
             claimed.deadline = claim.run.deadline;
+            claimed.keyed = !claim.run.turn.is_plain();
         }
     }
 
@@ -177,7 +173,7 @@ impl Live {
         if claimed.epoch == epoch {
             let workspace = claimed.workspace.clone();
             self.claims.remove(&run.id);
-            self.enqueue(Enqueue { workspace, run, fresh: None, first: true });
+            self.enqueue(Enqueue { workspace, run, fresh: None, ticket: None });
         }
     }
 
@@ -191,12 +187,9 @@ impl Live {
 
     /// Puts a run into its workspace's queue.
     pub(super) fn enqueue(&mut self, enqueue: Enqueue) {
-        let Enqueue { workspace, run, fresh, first } = enqueue;
-        let place = if first {
-            self.front -= 1;
-            self.front
-        } else {
-            run.seq
+        let Enqueue { workspace, run, fresh, ticket } = enqueue;
+        let Some(ticket) = ticket else {
+            return self.line.rejoin(&workspace, run);
         };
         if let Some(new) = fresh {
             let size = weight(&new);
@@ -205,35 +198,22 @@ impl Live {
                 self.fresh.insert(run.seq, new);
             }
         }
-        self.ready.entry(workspace).or_default().insert(place, run);
-    }
-
-    /// Puts a run that was found when the store was opened behind all others.
-    pub(super) fn load(&mut self, workspace: WorkspaceName, run: Queued) {
-        self.ready.entry(workspace).or_default().insert(run.seq, run);
+        self.line.join(&workspace, run, ticket);
     }
 
     /// Takes a run out of its queue, so that nobody claims it.
     pub(super) fn withhold(&mut self, workspace: &WorkspaceName, seq: i64) -> Option<Withheld> {
-        let queue = self.ready.get_mut(workspace)?;
-        let place = if queue.contains_key(&seq) {
-            seq
-        } else {
-            *queue.range(..0).find(|(_, run)| run.seq == seq)?.0
-        };
-        let run = queue.remove(&place)?;
-        Some(Withheld { workspace: workspace.clone(), place, run })
+        self.line.take_out(workspace, seq)
     }
 
     /// Puts a withheld run back where it was.
     pub(super) fn restore(&mut self, withheld: Withheld) {
-        let Withheld { workspace, place, run } = withheld;
-        self.ready.entry(workspace).or_default().insert(place, run);
+        self.line.put_back(withheld);
     }
 
     /// Forgets a run that was withheld and is ended now.
     pub(super) fn forget(&mut self, withheld: &Withheld) {
-        drop(self.take_fresh(withheld.run.seq));
+        drop(self.take_fresh(withheld.seq()));
     }
 
     fn take_fresh(&mut self, seq: i64) -> Option<Box<NewRun>> {
@@ -262,17 +242,23 @@ fn weight(run: &NewRun) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use signalbox_core::turn::Turn;
+
     use super::*;
 
     fn queued(seq: i64) -> Queued {
         Queued { seq, id: RunId::from_parts(seq.unsigned_abs(), [1; 10]) }
     }
 
+    fn plain() -> Ticket {
+        Ticket::of(&"f".parse().unwrap(), &Turn::default(), Timestamp(0), None)
+    }
+
     #[test]
     fn a_withheld_run_is_not_claimed_and_comes_back_to_its_place() {
         let workspace: WorkspaceName = "a".parse().unwrap();
         let mut live = Live::new(1);
-        (1..=3).for_each(|seq| live.load(workspace.clone(), queued(seq)));
+        (1..=3).for_each(|seq| live.line.join(&workspace, queued(seq), plain()));
         let withheld = live.withhold(&workspace, 1).unwrap();
         assert!(live.withhold(&workspace, 1).is_none());
         let want = [Want { workspace: workspace.clone(), runs: 1 }];
@@ -289,10 +275,10 @@ mod tests {
     fn a_run_that_waited_before_goes_first() {
         let workspace: WorkspaceName = "a".parse().unwrap();
         let mut live = Live::new(1);
-        live.load(workspace.clone(), queued(1));
+        live.line.join(&workspace, queued(1), plain());
         for seq in [7, 8] {
             let workspace = workspace.clone();
-            live.enqueue(Enqueue { workspace, run: queued(seq), fresh: None, first: true });
+            live.enqueue(Enqueue { workspace, run: queued(seq), fresh: None, ticket: None });
         }
         let taken = live.claim(&[Want { workspace, runs: 9 }], Timestamp(0));
         let order: Vec<_> = taken.iter().map(|taken| taken.run.seq).collect();

@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, Row, TransactionBehavior, params};
 use signalbox_core::clock::Timestamp;
 use signalbox_core::run::State;
 
 use super::columns::{self, run_id, state_number};
-use super::live::{Enqueue, Live, Queued};
+use super::line::{Queued, Ticket};
+use super::live::Live;
 use super::waits;
-use crate::contract::Error;
+use crate::contract::{Displaced, Error};
 
 /// What is known when the store is open.
 pub(super) struct Loaded {
@@ -36,18 +37,19 @@ pub(super) fn load(connection: &mut Connection) -> Result<Loaded, Error> {
         |row| row.get(0),
     )?;
     let mut live = Live::new(boot);
-    each(&tx, State::Queued, |workspace, run| {
-        live.load(columns::text(workspace)?, run);
+    hold_keys(&tx, &mut live)?;
+    each(&tx, State::Queued, |workspace, run, ticket| {
+        live.line.join(&columns::text(workspace)?, run, ticket);
         Ok(())
     })?;
     let mut orphans = Vec::new();
-    each(&tx, State::Running, |workspace, run| {
-        let workspace = columns::text(workspace)?;
-        orphans.push(Enqueue { workspace, run, fresh: None, first: true });
+    each(&tx, State::Running, |workspace, run, _| {
+        orphans.push((columns::text(workspace)?, run));
         Ok(())
     })?;
     // The last one first: each goes before those that are in the queue.
-    orphans.into_iter().rev().for_each(|orphan| live.enqueue(orphan));
+    orphans.into_iter().rev().for_each(|(workspace, run)| live.line.rejoin(&workspace, run));
+    live.displaced = yielding(&tx)?;
     requeue_orphans(&tx)?;
     let deployments = tx
         .prepare("SELECT id FROM deployments")?
@@ -58,13 +60,44 @@ pub(super) fn load(connection: &mut Connection) -> Result<Loaded, Error> {
     Ok(Loaded { live, deployments, next_seq, due })
 }
 
+/// Runs that have begun and not ended have their keys.
+fn hold_keys(connection: &Connection, live: &mut Live) -> Result<(), Error> {
+    let mut statement = connection.prepare(
+        "SELECT w.name, r.seq, r.id, r.queued_at, t.turn, NULL, f.name
+         FROM turns AS t CROSS JOIN runs AS r ON r.seq = t.run
+                         JOIN workspaces AS w ON w.id = r.workspace
+                         JOIN flows AS f ON f.id = r.flow
+         WHERE t.open = 1 AND t.key IS NOT NULL AND (r.state <> 0 OR r.started_at IS NOT NULL)",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let run = Queued { seq: row.get(1)?, id: run_id(row.get(2)?)? };
+        let workspace = columns::text(row.get_ref(0)?.as_str().unwrap_or_default())?;
+        live.line.hold(&workspace, &run, ticket(row)?);
+    }
+    Ok(())
+}
+
+/// Runs that must end because others take their places.
+fn yielding(connection: &Connection) -> Result<Vec<Displaced>, Error> {
+    let mut statement = connection.prepare(
+        "SELECT r.id FROM turns AS t JOIN runs AS r ON r.seq = t.run
+         WHERE t.open = 1 AND t.yields_to IS NOT NULL",
+    )?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    rows.map(|id| Ok(Displaced::Cancel(run_id(id?)?))).collect()
+}
+
 fn each(
     connection: &Connection,
     state: State,
-    mut visit: impl FnMut(&str, Queued) -> Result<(), Error>,
+    mut visit: impl FnMut(&str, Queued, Ticket) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut statement = connection.prepare(&format!(
-        "SELECT w.name, r.seq, r.id FROM runs AS r JOIN workspaces AS w ON w.id = r.workspace
+        "SELECT w.name, r.seq, r.id, r.queued_at, t.turn, t.due,
+                (SELECT name FROM flows WHERE id = t.flow)
+         FROM runs AS r JOIN workspaces AS w ON w.id = r.workspace
+                        LEFT JOIN turns AS t ON t.run = r.seq
          WHERE r.state <> 3 AND r.state = {} AND r.seq NOT IN (SELECT run FROM held)
          ORDER BY r.seq",
         state_number(state)
@@ -72,9 +105,19 @@ fn each(
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let run = Queued { seq: row.get(1)?, id: run_id(row.get(2)?)? };
-        visit(row.get_ref(0)?.as_str().unwrap_or_default(), run)?;
+        visit(row.get_ref(0)?.as_str().unwrap_or_default(), run, ticket(row)?)?;
     }
     Ok(())
+}
+
+/// From the columns `queued_at`, `turn`, `due` and the flow's name, the first of them the fourth.
+fn ticket(row: &Row<'_>) -> Result<Ticket, Error> {
+    let queued_at = Timestamp(row.get(3)?);
+    let turn: Option<String> = row.get(4)?;
+    let Some(turn) = turn else { return Ok(Ticket::plain(queued_at)) };
+    let due: Option<i64> = row.get(5)?;
+    let flow = columns::text(row.get_ref(6)?.as_str().unwrap_or_default())?;
+    Ok(Ticket::of(&flow, &columns::from_json(&turn)?, queued_at, due.map(Timestamp)))
 }
 
 fn requeue_orphans(connection: &Connection) -> Result<(), Error> {

@@ -19,6 +19,8 @@ mod end;
 mod error;
 mod format;
 mod journal;
+mod line;
+mod line_views;
 mod live;
 mod load;
 mod migrate;
@@ -34,6 +36,7 @@ mod shared;
 mod store;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod tx;
 mod waits;
 mod writer;

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use signalbox_core::{FlowName, WorkspaceName};
 
-use super::columns;
 use crate::contract::Error;
 
 /// More pairs than this are not remembered: the cache starts over.
@@ -90,12 +89,4 @@ pub(super) fn find_flow(
         .prepare_cached("SELECT id FROM flows WHERE workspace = ? AND name = ?")?
         .query_row(params![workspace, name.as_str()], |row| row.get(0))
         .optional()?)
-}
-
-/// The name of a workspace.
-pub(super) fn workspace_name(connection: &Connection, id: i64) -> Result<WorkspaceName, Error> {
-    let name: String = connection
-        .prepare_cached("SELECT name FROM workspaces WHERE id = ?")?
-        .query_row([id], |row| row.get(0))?;
-    columns::text(&name)
 }

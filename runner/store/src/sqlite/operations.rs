@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::{Chunk, Entry};
+use signalbox_core::why::Standing;
 use signalbox_core::{DeploymentId, Digest, RunId, Value, WorkspaceName};
 use tokio::sync::{Notify, oneshot, watch};
 
@@ -15,12 +16,12 @@ use super::tx::Tx;
 use super::writer::Message;
 use super::{
     SqliteStore, accept, append, backup, belongings, call_views, claim, deploy, deployment_views,
-    end, journal, prune, run_views, schedules, settle, waits,
+    end, journal, line_views, prune, run_views, schedules, settle, waits,
 };
 use crate::contract::{
-    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Error, Expired,
-    LiveWorkspace, NewDeployment, Page, Pausable, Pruned, Reply, Retention, RunFilter, RunSummary,
-    RunView, ScheduleState, Store, Waiting, Want, Write, Written,
+    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Displaced, Error,
+    Expired, LiveWorkspace, NewDeployment, Page, Pausable, Pruned, QueueView, Reply, Retention,
+    RunFilter, RunSummary, RunView, ScheduleState, Store, Waiting, Want, Write, Written,
 };
 
 fn write_one(tx: &mut Tx<'_>, write: Write) -> Result<Written, Error> {
@@ -87,8 +88,26 @@ impl Store for SqliteStore {
     fn waiting(&self) -> Reply<'_, Vec<Waiting>> {
         Box::pin(async {
             self.check_open()?;
-            Ok(self.shared.live().waiting())
+            let mut live = self.shared.live();
+            live.line.tick(self.shared.clock.now());
+            Ok(live.waiting())
         })
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        self.shared.live().line.next_due()
+    }
+
+    fn displaced(&self) -> Reply<'_, Vec<Displaced>> {
+        Box::pin(line_views::displaced(&self.shared))
+    }
+
+    fn standings(&self, runs: Vec<RunId>, count: bool) -> Reply<'_, Vec<Standing>> {
+        Box::pin(line_views::standings(&self.shared, runs, count))
+    }
+
+    fn queues(&self, workspace: Option<WorkspaceName>, most: usize) -> Reply<'_, Vec<QueueView>> {
+        Box::pin(line_views::queues(&self.shared, workspace, most))
     }
 
     fn claim(&self, want: Vec<Want>) -> Reply<'_, Vec<Claim>> {

@@ -107,6 +107,7 @@ fn forget(tx: &mut Tx<'_>, old: Vec<Old>) -> Result<u64, Error> {
             "DELETE FROM answers WHERE run = ?",
             "DELETE FROM waits WHERE run = ?",
             "DELETE FROM calls WHERE caller = ?",
+            "DELETE FROM turns WHERE run = ?",
             "DELETE FROM runs WHERE seq = ?",
         ] {
             tx.connection.prepare_cached(sql)?.execute([seq])?;

@@ -25,7 +25,8 @@ pub(super) type Overlay = HashMap<i64, Timestamp>;
 const SUMMARY: &str =
     "r.seq, r.id, w.name, f.name, r.deployment, d.revision, d.tree, r.trigger, r.state, r.reason,
      r.attempt, r.error, r.isolation, r.queued_at, r.started_at, r.ended_at,
-     CASE r.state WHEN 2 THEN (SELECT min(until) FROM waits WHERE run = r.seq) END";
+     CASE r.state WHEN 2 THEN (SELECT min(until) FROM waits WHERE run = r.seq) END,
+     (SELECT yields_to FROM turns WHERE run = r.seq)";
 /// `CROSS`: runs come first whatever the planner thinks, so that their order needs no sorting.
 const FROM: &str = "FROM runs AS r
      CROSS JOIN workspaces AS w ON w.id = r.workspace
@@ -53,6 +54,7 @@ fn summary(row: &Row<'_>, overlay: &Overlay) -> Result<RunSummary, Error> {
         state,
         reason: reason.as_deref().map(columns::text).transpose()?,
         until: row.get::<_, Option<i64>>(16)?.map(Timestamp),
+        yields_to: row.get::<_, Option<_>>(17)?.map(run_id).transpose()?,
         attempt: row.get(10)?,
         error: error.as_deref().map(columns::from_json).transpose()?,
         isolation: row.get(12)?,
@@ -69,14 +71,16 @@ pub(super) fn run(
     overlay: &Overlay,
 ) -> Result<RunView, Error> {
     let sql = format!(
-        "SELECT {SUMMARY}, r.inputs, r.result, r.chain, r.successor, r.deadline, r.dealt_at
+        "SELECT {SUMMARY}, r.inputs, r.result, r.chain, r.successor, r.deadline, r.dealt_at,
+                (SELECT turn FROM turns WHERE run = r.seq)
          {FROM} WHERE r.id = ?"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([id_bytes(id)?])?;
     let Some(row) = rows.next()? else { return Err(Error::NotFound(format!("run {id}"))) };
     let seq: i64 = row.get(0)?;
-    let chain: Option<String> = row.get(19)?;
+    let chain: Option<String> = row.get(20)?;
+    let turn: Option<String> = row.get(24)?;
     let waits = waits::of_run(connection, seq)?;
     let run = |wait: &Wait| match &wait.kind {
         WaitKind::Run(run) => Some(run.clone()),
@@ -84,16 +88,35 @@ pub(super) fn run(
     };
     Ok(RunView {
         summary: summary(row, overlay)?,
-        inputs: row.get(17)?,
-        result: row.get(18)?,
+        inputs: row.get(18)?,
+        result: row.get(19)?,
         chain: chain.as_deref().map(columns::from_json).transpose()?.unwrap_or_default(),
         steps: steps(connection, seq)?,
         waits_for: waits.iter().filter_map(run).collect(),
         waits,
-        successor: row.get::<_, Option<[u8; 16]>>(20)?.map(run_id).transpose()?,
-        deadline: row.get::<_, Option<i64>>(21)?.map(Timestamp),
-        dealt_at: row.get::<_, Option<i64>>(22)?.map(Timestamp),
+        successor: row.get::<_, Option<[u8; 16]>>(21)?.map(run_id).transpose()?,
+        deadline: row.get::<_, Option<i64>>(22)?.map(Timestamp),
+        dealt_at: row.get::<_, Option<i64>>(23)?.map(Timestamp),
+        turn: turn.as_deref().map(columns::from_json).transpose()?.unwrap_or_default(),
     })
+}
+
+/// Runs by their sequence, in the order asked for; those that are gone are left out.
+pub(super) fn by_sequence(
+    connection: &Connection,
+    runs: &[i64],
+    overlay: &Overlay,
+) -> Result<Vec<RunSummary>, Error> {
+    let sql = format!("SELECT {SUMMARY} {FROM} WHERE r.seq = ?");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut found = Vec::with_capacity(runs.len());
+    for seq in runs {
+        let mut rows = statement.query([seq])?;
+        if let Some(row) = rows.next()? {
+            found.push(summary(row, overlay)?);
+        }
+    }
+    Ok(found)
 }
 
 /// The last record of each step, in the order they ended.

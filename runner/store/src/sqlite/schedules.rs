@@ -10,8 +10,8 @@ use signalbox_core::run::{NewRun, Reason, State};
 use signalbox_core::schedule::Overlap;
 
 use super::columns::{self, run_id};
-use super::live::Queued;
 use super::names::{find_flow, find_workspace};
+use super::turns;
 use super::tx::Tx;
 use crate::contract::{Accepted, Error, NewDeployment, Pausable, ScheduleKey, ScheduleState, Slot};
 
@@ -109,6 +109,7 @@ pub(super) fn hold(tx: &mut Tx<'_>, slot: &Slot, run: &NewRun) -> Result<(), Err
         slot.schedule.schedule,
         seq
     ])?;
+    turns::set_aside(tx, seq)?;
     tx.shared.holds.store(true, Ordering::Relaxed);
     Ok(())
 }
@@ -133,27 +134,22 @@ pub(super) fn ended(tx: &mut Tx<'_>, seq: i64) -> Result<(), Error> {
         // It was not the one that others wait for.
         return Ok(());
     }
-    let next: Option<(i64, [u8; 16], i64, i64, String)> = tx
+    let next: Option<(i64, i64, String)> = tx
         .connection
         .prepare_cached(
-            "SELECT r.seq, r.id, r.workspace, s.flow, s.schedule
+            "SELECT h.run, s.flow, s.schedule
              FROM held AS h CROSS JOIN schedules AS s USING (flow, schedule)
-                            CROSS JOIN runs AS r ON r.seq = h.run
              WHERE s.run = ? ORDER BY h.run LIMIT 1",
         )?
-        .query_row([seq], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-        })
+        .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let Some((next, id, workspace, flow, schedule)) = next else { return Ok(()) };
+    let Some((next, flow, schedule)) = next else { return Ok(()) };
     tx.connection.prepare_cached("DELETE FROM held WHERE run = ?")?.execute([next])?;
     tx.connection
         .prepare_cached("UPDATE schedules SET run = ? WHERE flow = ? AND schedule = ?")?
         .execute(params![next, flow, schedule])?;
     tx.connection.prepare_cached("UPDATE runs SET reason = NULL WHERE seq = ?")?.execute([next])?;
-    let workspace = super::names::workspace_name(tx.connection, workspace)?;
-    tx.enqueue_first(workspace, Queued { seq: next, id: run_id(id)? });
-    Ok(())
+    turns::rejoin(tx, next)
 }
 
 /// Whether any run is held: asked once, when the store is opened.

@@ -7,10 +7,9 @@ use signalbox_core::run::{Ending, Event, Reason, RunError, State, apply};
 use signalbox_core::{FlowName, RunId, WorkspaceName, answer};
 
 use super::columns::{self, id_bytes, run_id, state_number, to_json};
-use super::live::Queued;
-use super::schedules;
+use super::line::Queued;
 use super::tx::Tx;
-use super::waits;
+use super::{schedules, turns, waits};
 use crate::contract::{Answer, Error, Written};
 
 /// What is needed to know of a run before it changes without a claim.
@@ -83,6 +82,16 @@ pub(super) fn fail(
     end_unclaimed(tx, run, at, (Event::Fail, reason, Some(text)), &answer)
 }
 
+/// Ends a run in favour of a newer one, before it began.
+pub(super) fn supersede(
+    tx: &mut Tx<'_>,
+    run: &RunId,
+    at: Timestamp,
+    answer: &Outcome,
+) -> Result<Written, Error> {
+    end_unclaimed(tx, run, at, (Event::Skip, Reason::Superseded, None), answer)
+}
+
 fn end_unclaimed(
     tx: &mut Tx<'_>,
     run: &RunId,
@@ -98,6 +107,16 @@ fn end_unclaimed(
         return Ok(Written::Claimed);
     }
     let Ok(state) = apply(found.state, event) else { return Ok(Written::Rejected) };
+    let reason = match event {
+        Event::Cancel => turns::reason_to_cancel(tx, found.seq)?,
+        Event::Claim
+        | Event::Release
+        | Event::Suspend
+        | Event::Wake
+        | Event::Succeed
+        | Event::Fail
+        | Event::Skip => reason,
+    };
     tx.connection
         .prepare_cached(
             "UPDATE runs SET state = ?, reason = ?, error = coalesce(?, error), ended_at = ?
@@ -106,6 +125,7 @@ fn end_unclaimed(
         .execute(params![state_number(state), reason.as_str(), error, at.0, found.seq])?;
     tx.count(found.place, Some(found.state), Some(state));
     waits::forget(tx, found.seq)?;
+    turns::ended(tx, found.seq)?;
     let answered = settle(tx, run, found.seq, state, at, answer)?;
     schedules::ended(tx, found.seq)?;
     Ok(written(answered))

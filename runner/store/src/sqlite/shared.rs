@@ -18,6 +18,8 @@ pub(super) struct Shared {
     pub(super) ready: Arc<Notify>,
     /// See [`crate::contract::Store::due`].
     pub(super) due: watch::Sender<Option<Timestamp>>,
+    /// Notified when [`Live::displaced`] has something.
+    pub(super) displaced: Notify,
     pub(super) readers: Arc<Readers>,
     pub(super) clock: Arc<dyn Clock>,
     /// Whether any run may be held back behind another of its schedule.

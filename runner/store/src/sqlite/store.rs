@@ -52,12 +52,16 @@ impl SqliteStore {
             deployments: Mutex::new(loaded.deployments),
             ready: Arc::new(Notify::new()),
             due: watch::Sender::new(loaded.due),
+            displaced: Notify::new(),
             readers: Arc::new(Readers::new(database.clone())),
             clock: options.clock,
             holds: AtomicBool::new(schedules::any_held(&connection)?),
         });
         if !shared.live().waiting().is_empty() {
             shared.ready.notify_one();
+        }
+        if !shared.live().displaced.is_empty() {
+            shared.displaced.notify_one();
         }
         let (jobs, queue) = mpsc::channel(writer::QUEUE);
         let writer = Writer {
@@ -91,9 +95,7 @@ impl SqliteStore {
 
     /// Claims whose rows do not say so, for views.
     pub(super) fn overlay(&self) -> run_views::Overlay {
-        let live = self.shared.live();
-        let claims = live.all_claimed().filter(|claim| !claim.durable);
-        claims.map(|claim| (claim.seq, claim.since)).collect()
+        self.shared.live().overlay()
     }
 
     pub(super) fn check_open(&self) -> Result<(), Error> {

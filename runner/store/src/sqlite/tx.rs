@@ -10,10 +10,12 @@ use signalbox_core::{FlowName, RunId, WorkspaceName};
 use tokio::sync::watch;
 
 use super::columns::{id_bytes, state_number, to_json};
-use super::live::{Claimed, Enqueue, Queued, Withheld};
+use super::line::{Queued, Ticket, Withheld};
+use super::live::{Claimed, Enqueue};
 use super::names::Names;
 use super::shared::Shared;
-use crate::contract::Error;
+use super::turns;
+use crate::contract::{Displaced, Error};
 
 /// What memory becomes when the transaction is committed. Dropped without that, it puts the runs
 /// it withheld back into their queues.
@@ -27,6 +29,9 @@ pub(super) struct Changes {
     withheld: Vec<Withheld>,
     /// Runs that ended without a claim: wherever they waited, they wait no more.
     ended: HashSet<i64>,
+    /// Runs that ended and had, or waited for, a key.
+    left: Vec<i64>,
+    displaced: Vec<Displaced>,
     counts: HashMap<(i64, State), i64>,
     /// Deployments that were made (`true`) or forgotten.
     deployments: Vec<(i64, bool)>,
@@ -69,6 +74,8 @@ impl Changes {
             waiting: HashMap::new(),
             withheld: Vec::new(),
             ended: HashSet::new(),
+            left: Vec::new(),
+            displaced: Vec::new(),
             counts: HashMap::new(),
             deployments: Vec::new(),
             due: Due::default(),
@@ -81,6 +88,8 @@ impl Changes {
         self.enqueued.append(&mut later.enqueued);
         self.withheld.append(&mut later.withheld);
         self.ended.extend(later.ended.drain());
+        self.left.append(&mut later.left);
+        self.displaced.append(&mut later.displaced);
         for (workspace, runs) in later.waiting.drain() {
             *self.waiting.entry(workspace).or_default() += runs;
         }
@@ -107,7 +116,8 @@ impl Changes {
 
     /// Makes the changes, after the commit.
     pub(super) fn publish(mut self, shared: &Shared) {
-        let woken = !self.enqueued.is_empty();
+        let mut woken = !self.enqueued.is_empty();
+        let displaced = !self.displaced.is_empty();
         {
             let mut live = shared.live();
             for (run, claim) in self.claims.drain() {
@@ -119,6 +129,13 @@ impl Changes {
                     live.enqueue(enqueue);
                 }
             }
+            for seq in self.left.drain(..) {
+                woken |= live.line.leave(seq);
+            }
+            live.displaced.append(&mut self.displaced);
+        }
+        if displaced {
+            shared.displaced.notify_one();
         }
         for (deployment, made) in self.deployments.drain(..) {
             shared.know_deployment(deployment, made);
@@ -144,6 +161,15 @@ impl Drop for Changes {
             self.shared.ready.notify_one();
         }
     }
+}
+
+/// Whether the record of a new run has something already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recorded {
+    /// It has nothing.
+    Nothing,
+    /// It has its first chunk.
+    Something,
 }
 
 /// The transaction that a job runs in.
@@ -183,19 +209,27 @@ impl Tx<'_> {
             + self.changes.waiting_in(workspace)
     }
 
-    /// Puts a new run at the end of its queue.
-    pub(super) fn enqueue(&mut self, workspace: WorkspaceName, run: Queued, fresh: Box<NewRun>) {
-        self.enqueue_any(Enqueue { workspace, run, fresh: Some(fresh), first: false });
-    }
-
-    /// Puts a new run that has a record already at the end of its queue.
-    pub(super) fn enqueue_recorded(&mut self, workspace: WorkspaceName, run: Queued) {
-        self.enqueue_any(Enqueue { workspace, run, fresh: None, first: false });
+    /// Puts a new run into its queue: it takes its turn when its debounce is over. One that begins
+    /// with a record is read when it is claimed.
+    pub(super) fn enqueue_new(
+        &mut self,
+        queued: Queued,
+        run: NewRun,
+        due: Option<Timestamp>,
+        recorded: Recorded,
+    ) {
+        let ticket = Some(Ticket::of(&run.flow, &run.turn, run.queued_at, due));
+        let workspace = run.workspace.clone();
+        let fresh = match recorded {
+            Recorded::Nothing => Some(Box::new(run)),
+            Recorded::Something => None,
+        };
+        self.enqueue_any(Enqueue { workspace, run: queued, fresh, ticket });
     }
 
     /// Puts a run that waited before into its queue, before all others.
     pub(super) fn enqueue_first(&mut self, workspace: WorkspaceName, run: Queued) {
-        self.enqueue_any(Enqueue { workspace, run, fresh: None, first: true });
+        self.enqueue_any(Enqueue { workspace, run, fresh: None, ticket: None });
     }
 
     fn enqueue_any(&mut self, enqueue: Enqueue) {
@@ -211,6 +245,16 @@ impl Tx<'_> {
     /// Says what is due next, as the database has it.
     pub(super) fn set_due(&mut self, next: Option<Timestamp>) {
         self.changes.due = Due { anew: true, soonest: next };
+    }
+
+    /// Frees the key of a run that ended.
+    pub(super) fn leave_line(&mut self, seq: i64) {
+        self.changes.left.push(seq);
+    }
+
+    /// Tells after the commit that a newer run took the place of another.
+    pub(super) fn displace(&mut self, displaced: Displaced) {
+        self.changes.displaced.push(displaced);
     }
 
     /// Takes a run that is about to end without a claim out of its queue. Answers `false`, and
@@ -291,6 +335,7 @@ impl Tx<'_> {
             self.is_due(deadline);
         }
         self.count(workspace, None, Some(state));
+        turns::insert(self, (seq, flow), run, state)?;
         Ok(seq)
     }
 }

@@ -40,6 +40,7 @@ mod secrets_places;
 mod sources;
 mod streams;
 mod system;
+mod turns;
 mod values;
 mod waits;
 mod webhooks;

@@ -48,6 +48,9 @@ struct Named {
     /// The workspace
     #[arg(short, long, value_name = "WS", env = "SIGNALBOX_WORKSPACE", hide_env_values = true)]
     workspace: WorkspaceName,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     connect: Connect,
 }
@@ -80,14 +83,23 @@ async fn set(args: &Named, value: String) -> anyhow::Result<Exit> {
     let request_path = path(args);
     let request = Request::put(&request_path, json!({ "value": value }));
     Client::open(&args.connect)?.send(request).await?;
-    terminal::say(&format!("{} of {} is set", args.name, args.workspace));
+    done(args, true)
+}
+
+fn done(args: &Named, set: bool) -> anyhow::Result<Exit> {
+    let Named { name, workspace, .. } = args;
+    if args.json {
+        terminal::json(&json!({ "workspace": workspace, "name": name, "set": set }))?;
+    } else {
+        let what = if set { "set" } else { "deleted" };
+        terminal::say(&format!("{name} of {workspace} is {what}"));
+    }
     Ok(Exit::Done)
 }
 
 async fn delete(args: &Named) -> anyhow::Result<Exit> {
     Client::open(&args.connect)?.send(Request::delete(&path(args))).await?;
-    terminal::say(&format!("{} of {} is deleted", args.name, args.workspace));
-    Ok(Exit::Done)
+    done(args, false)
 }
 
 async fn list(args: &List) -> anyhow::Result<Exit> {

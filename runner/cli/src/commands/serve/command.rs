@@ -13,6 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::faults::{self, Fault};
 use crate::fields::short;
 use crate::moment;
+use crate::progress::Progress;
 use crate::runner::{Data, Options, Runner};
 use crate::terminal::{say, style, styled};
 
@@ -127,7 +128,10 @@ async fn serve(options: Options) -> anyhow::Result<Exit> {
 
 /// Says what is served and what of it is live, after the first look at the source.
 async fn greet(handle: &Handle, repo: &str, data: &str) {
+    let progress =
+        Progress::show(|time| format!("reading and checking the repository, {} s", time.as_secs()));
     let look = handle.sync(HintKind::Start, Some(FIRST_LOOK)).await;
+    drop(progress);
     say(&format!("{} {}", styled(style::STRONG, "signalbox"), env!("CARGO_PKG_VERSION")));
     let head = handle.live().head.clone();
     let head = head.map_or_else(|| "no commit yet".to_owned(), |head| short(head.as_str()));

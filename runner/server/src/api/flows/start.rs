@@ -91,7 +91,8 @@ pub(crate) async fn start_run(
         Some(Wait(wait)) => match ended(&app, &started.run, wait).await? {
             Some(last) => {
                 let run = app.engine.run(&last).await?;
-                Ok(Json(RunJson::try_from(&run)?).into_response())
+                let why = app.engine.why(&run).await?;
+                Ok(Json(RunJson::try_from(&run)?.because(why.as_ref())).into_response())
             }
             None => Ok(accepted(&started.run)),
         },

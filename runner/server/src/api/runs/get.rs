@@ -23,5 +23,6 @@ pub(crate) async fn get_run(
     Path(id): Path<RunId>,
 ) -> Result<Json<RunJson>, Problem> {
     let run = app.engine.run(&id).await?;
-    Ok(Json(RunJson::try_from(&run)?))
+    let why = app.engine.why(&run).await?;
+    Ok(Json(RunJson::try_from(&run)?.because(why.as_ref())))
 }

@@ -64,5 +64,8 @@ pub(crate) async fn list_runs(
         cursor: query.cursor.map(|cursor| cursor.0),
     };
     let page = app.engine.store().runs(filter).await?;
-    Ok(Json(List::of(page.items.iter().map(Into::into).collect(), page.next)))
+    let whys = app.engine.whys(&page.items).await?;
+    let runs = page.items.iter().zip(&whys);
+    let runs = runs.map(|(run, why)| RunJson::from(run).because(why.as_ref())).collect();
+    Ok(Json(List::of(runs, page.next)))
 }
