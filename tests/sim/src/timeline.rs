@@ -87,7 +87,7 @@ mod tests {
         timeline.end(at(1_100));
         assert_eq!(
             timeline.owed(20),
-            [at(960), at(980), at(1_000), at(1_020), at(1_040), at(1_060), at(1_080)]
+            [at(980), at(1_000), at(1_020), at(1_040), at(1_060), at(1_080)]
         );
         let mut down = Timeline::default();
         down.begin(at(1_000));
@@ -101,6 +101,6 @@ mod tests {
         timeline.begin(at(1_000));
         timeline.jump(at(1_060), at(1_000));
         timeline.end(at(1_055));
-        assert_eq!(timeline.owed(20), [at(960), at(980), at(1_000), at(1_020), at(1_040)]);
+        assert_eq!(timeline.owed(20), [at(980), at(1_000), at(1_020), at(1_040)]);
     }
 }

@@ -137,7 +137,7 @@ fn what_cannot_be_meant_is_a_usage_error() {
         "signalbox runs --since yesterday",
         "signalbox show not-a-run",
         "signalbox show ../workspaces",
-        "signalbox rerun 019a3b1c-0000-7000-8000-000000000001 --from step",
+        "signalbox rerun --from step",
         "signalbox rollback -w media --to latest",
         "signalbox secret set lower-case -w media",
         "signalbox secret set KEY value -w media",

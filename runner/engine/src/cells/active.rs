@@ -322,9 +322,8 @@ fn step_size(step: &StepRecord) -> usize {
 mod tests {
     use std::sync::Arc;
 
-    use signalbox_core::DeploymentId;
     use signalbox_core::run::{NewRun, Trigger};
-    use signalbox_core::{Digest, RunId};
+    use signalbox_core::{DeploymentId, Digest, RunId};
     use signalbox_store::contract::Claim;
 
     use super::*;

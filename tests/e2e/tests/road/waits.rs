@@ -36,8 +36,8 @@ fn road() -> Road {
         .script("ops/flows/middle.rhai", "flow::run(\"bottom\")")
         .script("ops/flows/bottom.rhai", "sleep(\"1h\")")
         .script("ops/flows/other.rhai", "sleep(\"1h\")")
-        .script("ops/flows/round.rhai", "flow::run(\"round\")")
-        .script("ops/flows/typo.rhai", "flow::run(\"midle\")")
+        .script("ops/flows/round.rhai", "let name = \"round\"; flow::run(name)")
+        .script("ops/flows/typo.rhai", "let name = \"midle\"; flow::run(name)")
         .script(
             "ops/flows/count.rhai",
             "state::add(\"counted\", 1);\nif inputs.n == 0 { return \"done\" }\ncontinue_as(#{ n: inputs.n - 1 })",
