@@ -4,6 +4,7 @@
 #![expect(clippy::format_collect, reason = "texts are made once, where they are read best")]
 
 mod bad_input;
+mod branches;
 mod broker_depth;
 mod broker_run;
 mod broker_sync;
