@@ -295,10 +295,7 @@ impl Why {
             Self::Incompatible => {
                 "its replay does not match its journal: cancel it, or run it again".to_owned()
             }
-            Self::Suspended { reason, until } => {
-                let reason = reason.map_or("something", Reason::as_str).replace('_', " ");
-                until.map_or_else(|| reason.clone(), |until| format!("{reason}: {until}"))
-            }
+            Self::Suspended { reason, until } => suspended(*reason, *until),
             Self::QueueFull => "the queue of its workspace was full".to_owned(),
             Self::KeyTaken { by } => {
                 let by = by.as_ref().map_or_else(String::new, |by| format!(" by run {by}"));
@@ -325,6 +322,19 @@ impl Why {
 
 fn count(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+fn suspended(reason: Option<Reason>, until: Option<Timestamp>) -> String {
+    match (reason, until) {
+        (Some(Reason::WaitingUntil), Some(until)) => format!("it sleeps until {until}"),
+        (Some(Reason::WaitingRetry), Some(until)) => {
+            format!("its last attempt failed; the next one begins at {until}")
+        }
+        (reason, until) => {
+            let reason = reason.map_or("something", Reason::as_str).replace('_', " ");
+            until.map_or_else(|| reason.clone(), |until| format!("{reason}: {until}"))
+        }
+    }
 }
 
 fn behind(ahead: Option<usize>, full: Option<u32>) -> String {
@@ -442,7 +452,8 @@ mod tests {
             suspended(Reason::WaitingCall, vec![callee], Some(Timestamp(9_000_000))),
             suspended(Reason::WaitingCall, Vec::new(), None),
             suspended(Reason::Incompatible, Vec::new(), None),
-            suspended(Reason::TimedOut, Vec::new(), Some(Timestamp(9_000_000))),
+            suspended(Reason::WaitingUntil, Vec::new(), Some(Timestamp(9_000_000))),
+            suspended(Reason::WaitingRetry, Vec::new(), Some(Timestamp(9_000_000))),
         ];
         insta::assert_snapshot!(said.join("\n"));
     }

@@ -116,10 +116,7 @@ fn run_row(run: &RunSummary) -> Markup {
         tr {
             td { (run_link("", &run.id)) }
             td { (run.workspace) "/" (run.flow) }
-            td {
-                (run_state(run))
-                @if let Some(reason) = run.reason { span.dim { " " (reason.as_str()) } }
-            }
+            td { (run_state(run)) }
             td { (time(run.queued_at)) }
             td.number { (duration(run.started_at, run.ended_at)) }
             td { (trigger("", &run.trigger)) }

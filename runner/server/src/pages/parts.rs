@@ -38,13 +38,11 @@ pub(super) fn state(state: State) -> Markup {
     html! { span class={ "state " (state.as_str()) } { (state.as_str()) } }
 }
 
-/// A state in its colour, with what a suspended run waits for.
+/// A state in its colour, with its reason and the end of a wait.
 pub(super) fn run_state(run: &RunSummary) -> Markup {
     html! {
         (state(run.state))
-        @if let (State::Suspended, Some(reason)) = (run.state, run.reason) {
-            " " span.dim { (reason.as_str()) }
-        }
+        @if let Some(reason) = run.reason { " " span.dim { (reason.as_str()) } }
         @if let Some(until) = run.until { " " (time(until)) }
     }
 }
