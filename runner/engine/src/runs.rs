@@ -123,17 +123,16 @@ impl Shared {
         if self.is_stopping() {
             return Err(Error::Stopping);
         }
-        let turn = self
-            .spec_of(&flow, deployment)
-            .and_then(|spec| spec.flows.get(&flow.flow).map(|flow| flow.turns.turn(inputs)));
+        let spec = self.spec_of(&flow, deployment);
+        let spec = spec.as_deref();
+        let turn = spec.and_then(|spec| spec.flows.get(&flow.flow)).map(|f| f.turns.turn(inputs));
         let inputs = value::encode(inputs);
         if inputs.len() > MAX_VALUE {
             let message = format!("inputs of {} bytes are over the bound of 1 MiB", inputs.len());
             return Err(Error::refused(Code::TooLarge, message));
         }
         let queued_at = self.clock.now();
-        let deadline = self.spec_of(&flow, deployment);
-        let deadline = deadline.and_then(|spec| deadline_of(&spec, &flow.flow, queued_at));
+        let deadline = spec.and_then(|spec| deadline_of(spec, &flow.flow, queued_at));
         Ok(NewRun {
             deadline,
             id: self.new_id(queued_at)?,
