@@ -16,8 +16,10 @@ use tokio::sync::mpsc;
 use super::fair;
 use super::pool::Pool;
 use crate::events::EventKind;
+use crate::handlers::Ended;
 use crate::link::{Assignment, CellId, Command, Message};
 use crate::recorder;
+use crate::revisions::Pinned;
 use crate::shared::Shared;
 
 /// After a cell could not be started, so long before the next try.
@@ -187,14 +189,15 @@ impl Dispatcher {
     }
 
     async fn place(&mut self, claim: Claim) {
-        if claim.recovered > RECOVERIES {
-            let message = format!(
-                "the runner died {} times while it evaluated this run; it is not tried again",
-                claim.recovered
-            );
-            return self.fail(claim, RunError::plain(Code::CellLost, message), Reason::CellLost);
-        }
         match self.shared.revisions.get(claim.run.deployment).await {
+            Ok(pinned) if claim.recovered > RECOVERIES => {
+                let message = format!(
+                    "the runner died {} times while it evaluated this run; it is not tried again",
+                    claim.recovered
+                );
+                let error = RunError::plain(Code::CellLost, message);
+                self.fail(claim, Some(&pinned), Ending::Failed(Reason::CellLost, error));
+            }
             Ok(pinned) => {
                 let suspect = claim.lost_cells > 0;
                 let workspace = claim.run.workspace.clone();
@@ -204,7 +207,7 @@ impl Dispatcher {
                 tracing::error!(run = %claim.run.id, %error, "the revision of a run is lost");
                 let message = format!("its revision is lost: {error}");
                 let error = RunError::plain(Code::Internal, message);
-                self.fail(claim, error, Reason::ScriptError);
+                self.fail(claim, None, Ending::Failed(Reason::ScriptError, error));
             }
             Err(error) => {
                 tracing::error!(run = %claim.run.id, %error, "cannot load the revision of a run");
@@ -214,22 +217,25 @@ impl Dispatcher {
         }
     }
 
-    /// Ends a run that no cell can evaluate.
-    fn fail(&self, claim: Claim, error: RunError, reason: Reason) {
+    /// Ends a run that no cell can evaluate. Without its revision nobody knows its handlers.
+    fn fail(&self, claim: Claim, pinned: Option<&Pinned>, ending: Ending) {
         let now = self.shared.clock.now();
-        let ending = Ending::Failed(reason, error);
+        let started_at = claim.started_at.unwrap_or(now);
+        let aftermath = pinned.and_then(|pinned| {
+            let ended = Ended { claim: &claim, pinned, ending: &ending, started_at, at: now };
+            self.shared.aftermath(&ended)
+        });
         let write = Write::End {
             run: claim.run.id.clone(),
             epoch: claim.epoch,
             number: claim.next_chunk,
-            started_at: claim.started_at.unwrap_or(now),
+            started_at,
             chunk: Chunk::default(),
             answer: answer_of(&ending),
             ending,
             ended_at: now,
             isolation: 0,
-            // Its handlers stood in what is lost.
-            aftermath: None,
+            aftermath,
         };
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {

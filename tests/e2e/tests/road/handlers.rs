@@ -1,7 +1,7 @@
 //! Failure reaches people: handlers start with the end that they handle, once, and never each other.
 
 use serde_json::{Value, json};
-use signalbox_e2e::{PATIENCE, Road, Runner, Scene, eventually};
+use signalbox_e2e::{Gate, PATIENCE, Road, Runner, Scene, eventually};
 
 const SHOP: &str = "\
 uses: [alerts.send@1]
@@ -223,4 +223,35 @@ fn a_cancelled_run_is_nobodys_failure() {
     runner.cli(&["cancel", &run]).ends(0);
     runner.ended(&run);
     assert_eq!(runner.list("/runs").len(), 1);
+}
+
+#[test]
+fn a_run_that_its_runner_dies_of_fails_in_the_end_and_its_handler_hears_of_it() {
+    let gate = Gate::closed();
+    let deadly = format!("on_failure: note\nrun: 'state::add(\"begun\", 1); {}'\n", gate.ask());
+    let road = Scene::new(&[("ops", "platform", &gate.grant())])
+        .file("ops/flows/deadly.yaml", deadly)
+        .script("ops/flows/note.rhai", "inputs")
+        .road();
+    let mut runner = road.start();
+    let run = runner.accept("ops/deadly", &json!({}));
+    let mut asked = 0;
+    loop {
+        let over = eventually("it asks once more, or is over", || {
+            let failed = runner.show(&run)["state"] == "failed";
+            (failed || gate.requests().len() > asked).then_some(failed)
+        });
+        if over {
+            break;
+        }
+        asked = gate.requests().len();
+        assert!(asked < 10, "it is tried again and again");
+        runner.kill9();
+        runner = road.start();
+    }
+    assert!(asked > 2, "it was tried again");
+    assert_eq!(runner.show(&run)["reason"], "cell_lost");
+    let notes = runner.list("/runs?flow=note&limit=10");
+    assert_eq!(notes.len(), 1, "{notes:#?}");
+    assert_eq!(runner.ended(notes[0]["id"].as_str().unwrap())["state"], "succeeded");
 }
