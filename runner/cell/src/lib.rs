@@ -18,7 +18,7 @@ mod operations;
 mod plan;
 pub mod protocol;
 mod run;
-pub mod sandbox;
+mod sandbox;
 mod script;
 mod serve;
 mod value;
@@ -29,22 +29,28 @@ mod tests;
 use std::process::ExitCode;
 
 pub use sandbox::Options;
+use signalbox_core::isolation::Level;
 
 /// The life of a cell's process. Standard input is one end of a socket pair; the runner is at the
 /// other. Call it first thing in `main`: there must be no other thread and nothing open that is
 /// needed later.
 pub fn run(options: &Options) -> ExitCode {
-    let level = match sandbox::enter(options) {
-        Ok(level) => level,
+    behind_walls(options, |level| {
+        serve::serve(link::Link::new(Box::new(std::io::stdin())), level.number());
+    })
+}
+
+/// Walls this process in, and does something in a thread behind the walls, which is told how high
+/// they are. What holds for [`run`] holds here.
+pub fn behind_walls(options: &Options, inside: impl FnOnce(Level) + Send + 'static) -> ExitCode {
+    let walls = match sandbox::enter(options) {
+        Ok(walls) => walls,
         Err(error) => return give_up(&error),
     };
-    let evaluating = std::thread::Builder::new()
-        .name("cell".to_owned())
-        .stack_size(sandbox::STACK)
-        .spawn(move || {
-            sandbox::forbid_threads()?;
-            let link = link::Link::new(Box::new(std::io::stdin()));
-            serve::serve(link, level.number());
+    let evaluating =
+        std::thread::Builder::new().name("cell".to_owned()).stack_size(STACK).spawn(move || {
+            let level = sandbox::close(walls)?;
+            inside(level);
             Ok::<_, sandbox::Error>(())
         });
     match evaluating.map(std::thread::JoinHandle::join) {

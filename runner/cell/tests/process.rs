@@ -13,18 +13,20 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitCode, Stdio};
 
+use signalbox_cell::Options;
 use signalbox_cell::protocol::{About, End, FromCell, Start, ToCell, read_frame, write_frame};
 use signalbox_core::catalog::{Action, Plan, Step};
+use signalbox_core::isolation::Level;
 use signalbox_core::value::{decode, encode};
 use signalbox_core::{RunId, Value};
 
-const MEMORY: u64 = 64 << 20;
+const OPTIONS: Options = Options { memory: 64 << 20, least: Level::L3 };
 
 #[expect(clippy::disallowed_methods, reason = "the test's own command line")]
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
-        Some("__cell") => return signalbox_cell::run(&signalbox_cell::Options { memory: MEMORY }),
+        Some("__cell") => return signalbox_cell::run(&OPTIONS),
         // What the test runner asks of every test binary.
         Some("--list") => {
             if !arguments.iter().any(|argument| argument == "--ignored") {
@@ -58,7 +60,7 @@ impl Cell {
             .spawn()
             .unwrap();
         let mut cell = Self { child, socket, inbound: Vec::new() };
-        assert_eq!(cell.receive(), Some(FromCell::Ready { isolation: 1 }));
+        assert_eq!(cell.receive(), Some(FromCell::Ready { isolation: 3 }));
         cell
     }
 

@@ -14,6 +14,7 @@ pub mod handler;
 pub mod host;
 pub mod ids;
 pub mod inputs;
+pub mod isolation;
 pub mod journal;
 pub mod occasion;
 pub mod rate;
