@@ -28,29 +28,27 @@ mod tests;
 
 use std::process::ExitCode;
 
-pub use sandbox::Options;
-use signalbox_core::isolation::Level;
+pub use sandbox::{Options, Reached};
 
 /// The life of a cell's process. Standard input is one end of a socket pair; the runner is at the
 /// other. Call it first thing in `main`: there must be no other thread and nothing open that is
 /// needed later.
 pub fn run(options: &Options) -> ExitCode {
-    behind_walls(options, |level| {
-        serve::serve(link::Link::new(Box::new(std::io::stdin())), level.number());
+    behind_walls(options, |reached| {
+        serve::serve(link::Link::new(Box::new(std::io::stdin())), Some(reached));
     })
 }
 
 /// Walls this process in, and does something in a thread behind the walls, which is told how high
 /// they are. What holds for [`run`] holds here.
-pub fn behind_walls(options: &Options, inside: impl FnOnce(Level) + Send + 'static) -> ExitCode {
+pub fn behind_walls(options: &Options, inside: impl FnOnce(Reached) + Send + 'static) -> ExitCode {
     let walls = match sandbox::enter(options) {
         Ok(walls) => walls,
         Err(error) => return give_up(&error),
     };
     let evaluating =
         std::thread::Builder::new().name("cell".to_owned()).stack_size(STACK).spawn(move || {
-            let level = sandbox::close(walls)?;
-            inside(level);
+            inside(sandbox::close(walls)?);
             Ok::<_, sandbox::Error>(())
         });
     match evaluating.map(std::thread::JoinHandle::join) {
@@ -65,7 +63,7 @@ pub fn behind_walls(options: &Options, inside: impl FnOnce(Level) + Send + 'stat
 /// socket is closed. For tests and simulations that have many cells in one process; a runner never
 /// evaluates a script this way.
 pub fn run_in_this_thread(socket: std::os::unix::net::UnixStream) {
-    serve::serve(link::Link::new(Box::new(socket)), 0);
+    serve::serve(link::Link::new(Box::new(socket)), None);
 }
 
 /// The stack that a thread needs for [`run_in_this_thread`], in bytes.

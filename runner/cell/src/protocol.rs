@@ -131,10 +131,12 @@ pub struct About {
 /// From a cell to the runner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FromCell {
-    /// The cell is sandboxed and takes work. Always the first frame.
+    /// The cell is walled in and takes work. Always the first frame.
     Ready {
         /// Isolation level that it reached: 0 to 3.
         isolation: u8,
+        /// Whether landlock holds besides.
+        landlock: bool,
     },
     /// A run has been evaluated for 5 ms or more, or is about to ask for its first effect. Runs
     /// that are over before that are only heard of by their end.

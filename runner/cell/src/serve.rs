@@ -17,19 +17,23 @@ use crate::link::Link;
 use crate::plan::{Broken, Program, evaluate, is_wanted};
 use crate::protocol::{End, FromCell, Start, ToCell};
 use crate::run::{Run, Setting};
+use crate::sandbox::Reached;
 use crate::script::{engine, library};
 
-/// Evaluates whatever the runner sends, until it is gone. `isolation` is the level for the first
-/// frame.
-pub(crate) fn serve(link: Link, isolation: u8) {
-    serve_with(engine(), link, isolation);
+/// Evaluates whatever the runner sends, until it is gone. The first frame says how far the process
+/// is walled in, if it is.
+pub(crate) fn serve(link: Link, reached: Option<Reached>) {
+    serve_with(engine(), link, reached);
 }
 
 /// The same with an engine that knows more functions.
-pub(crate) fn serve_with(engine: Engine, link: Link, isolation: u8) {
+pub(crate) fn serve_with(engine: Engine, link: Link, reached: Option<Reached>) {
     context::install(link);
     let mut cell = Cell { engine, programs: HashMap::new(), journals: HashMap::new() };
-    send(&FromCell::Ready { isolation });
+    send(&FromCell::Ready {
+        isolation: reached.map_or(0, |reached| reached.level.number()),
+        landlock: reached.is_some_and(|reached| reached.landlock),
+    });
     while let Some(frame) = context::with(|state| state.link.next_frame()).flatten() {
         cell.obey(frame);
     }

@@ -172,9 +172,10 @@ fn main() -> ExitCode {
 /// of standard input.
 fn taken(name: &str, least: Level) -> ExitCode {
     let name = name.to_owned();
-    signalbox_cell::behind_walls(&Options { memory: MEMORY, least }, move |level| {
+    signalbox_cell::behind_walls(&Options { memory: MEMORY, least }, move |reached| {
         if name == "wait" {
-            rustix::io::write(io::stdin(), &[level.number()]).unwrap();
+            let said = [reached.level.number(), reached.landlock.into()];
+            rustix::io::write(io::stdin(), &said).unwrap();
             io::copy(&mut io::stdin(), &mut io::sink()).ok();
             return;
         }
@@ -239,7 +240,7 @@ fn an_attempt_ends_as_it_must() {
 
 fn a_cell_has_nothing_around_it() {
     let (mut child, mut socket) = start(&["__taken", "wait"], None);
-    socket.read_exact(&mut [0]).unwrap();
+    socket.read_exact(&mut [0; 2]).unwrap();
     let of = |file: &str| format!("/proc/{}/{file}", child.id());
     let status = fs::read_to_string(of("status")).unwrap();
     for line in
@@ -268,24 +269,26 @@ fn a_cell_has_nothing_around_it() {
     assert!(child.wait().unwrap().success());
 }
 
-/// The level that a cell says it has; `None` when it ends before.
-fn level_of((mut child, mut socket): (Child, UnixStream)) -> Option<u8> {
-    let mut level = [0];
+/// The level that a cell says it has, and whether it has landlock; `None` when it ends before.
+fn level_of((mut child, mut socket): (Child, UnixStream)) -> Option<[u8; 2]> {
+    let mut level = [0; 2];
     let said = socket.read_exact(&mut level);
     drop(socket);
     let ended = child.wait().unwrap();
     assert_eq!(said.is_ok(), ended.success(), "a cell that is not refused ends well");
-    said.ok().map(|()| level[0])
+    said.ok().map(|()| level)
 }
 
 fn the_level_is_what_was_reached_and_never_less_than_demanded() {
     // Ids can be given away by root only; anyone else runs the tests as an ordinary user anyway.
     let ordinary = rustix::process::geteuid().is_root().then_some(12_345);
     for user in [None, ordinary] {
-        assert_eq!(level_of(start(&["__taken", "wait"], user)), Some(3), "{user:?}");
+        let [level, landlock] = level_of(start(&["__taken", "wait"], user)).unwrap();
+        assert_eq!(level, 3, "{user:?}");
         for (system, _, reached) in POOR {
             for demanded in Level::ALL {
-                let expected = (demanded <= reached).then_some(reached.number());
+                let landlock = if system == "no landlock" { 0 } else { landlock };
+                let expected = (demanded <= reached).then_some([reached.number(), landlock]);
                 let found = level_of(start(&["__poor", system, &demanded.to_string()], user));
                 assert_eq!(found, expected, "{system}, {demanded} demanded, {user:?}");
             }

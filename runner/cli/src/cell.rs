@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use signalbox_cell::Options;
+
 use crate::exit::Exit;
 
 /// Its name.
@@ -16,22 +18,26 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitC
     }
     let arguments: Option<Vec<String>> =
         arguments.map(|argument| argument.into_string().ok()).collect();
-    let Some(memory) = arguments.as_deref().and_then(memory) else {
+    let Some(options) = arguments.as_deref().and_then(options) else {
         return Some(Exit::Usage.into());
     };
-    Some(signalbox_cell::run(&signalbox_cell::Options { memory }))
+    Some(signalbox_cell::run(&options))
 }
 
-/// The one argument: `--memory BYTES`.
-fn memory(arguments: &[String]) -> Option<u64> {
+/// The arguments: `--memory BYTES --isolation LEVEL`.
+fn options(arguments: &[String]) -> Option<Options> {
     match arguments {
-        [name, bytes] if name == "--memory" => bytes.parse().ok(),
+        [memory, bytes, isolation, least] if memory == "--memory" && isolation == "--isolation" => {
+            Some(Options { memory: bytes.parse().ok()?, least: least.parse().ok()? })
+        }
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use signalbox_core::isolation::Level;
+
     use super::*;
 
     fn run_with(arguments: &[&str]) -> Option<ExitCode> {
@@ -39,14 +45,16 @@ mod tests {
     }
 
     #[test]
-    fn only_the_hidden_subcommand_is_a_cell_and_only_with_its_bound() {
+    fn only_the_hidden_subcommand_is_a_cell_and_only_with_its_bounds() {
         assert!(run_with(&["signalbox"]).is_none());
         assert!(run_with(&["signalbox", "status", SUBCOMMAND]).is_none());
         let usage = Some(ExitCode::from(Exit::Usage));
-        for wrong in [&["--memory"][..], &["--memory", "much"], &["--other", "1"], &[]] {
+        let weak = ["--memory", "1024", "--isolation", "L0"];
+        for wrong in [&["--memory"][..], &["--memory", "much"], &["--other", "1"], &[], &weak] {
             let arguments = [&["signalbox", SUBCOMMAND], wrong].concat();
             assert_eq!(run_with(&arguments), usage, "{wrong:?}");
         }
-        assert_eq!(memory(&["--memory".to_owned(), "1024".to_owned()]), Some(1024));
+        let right = ["--memory", "1024", "--isolation", "L2"].map(str::to_owned);
+        assert_eq!(options(&right), Some(Options { memory: 1024, least: Level::L2 }));
     }
 }

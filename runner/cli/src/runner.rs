@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_core::codes::Code;
+use signalbox_core::isolation::Level;
 use signalbox_engine::{Engine, Handle};
 use signalbox_server::{Server, TokenDigest};
 use signalbox_store::sqlite::{self, SqliteStore};
@@ -66,6 +67,8 @@ pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     /// How often the source is looked at.
     pub(crate) poll: Duration,
+    /// The isolation level below which no script is evaluated.
+    pub(crate) isolation: Level,
 }
 
 /// A running runner. Must be stopped with [`Runner::run`].
@@ -95,6 +98,7 @@ impl Runner {
             clock,
             cell: cell_program(),
             poll: options.poll,
+            isolation: options.isolation,
             grace: GRACE,
             own_ports: Vec::new(),
         });

@@ -40,8 +40,12 @@ impl Engine {
     /// Starts everything: loads what is live, queues what was under way, and begins to look at the
     /// source. The engine takes work when this returns; the first sync may still be under way.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let doors = machine::doors(&options.cell)?;
-        Self::start_through(options, doors).await
+        let (doors, isolation) = machine::doors(&options.cell, options.isolation).await?;
+        let engine = Self::start_through(options, doors).await?;
+        if let Some(level) = isolation {
+            engine.handle.shared.set_isolation(level);
+        }
+        Ok(engine)
     }
 
     /// The same through other doors than those of the machine.

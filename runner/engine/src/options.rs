@@ -7,6 +7,7 @@ use std::time::Duration;
 use signalbox_core::clock::Clock;
 use signalbox_core::codes::Code;
 use signalbox_core::inputs::Fault;
+use signalbox_core::isolation::Level;
 use signalbox_store::Store;
 
 /// What an engine is started with.
@@ -27,6 +28,8 @@ pub struct Options {
     /// The program that is started as a cell, with its first arguments: the runner's own binary
     /// and its hidden subcommand.
     pub cell: (PathBuf, Vec<String>),
+    /// The isolation level below which no script is evaluated.
+    pub isolation: Level,
     /// How often a source that cannot be watched is looked at.
     pub poll: Duration,
     /// How long an orderly stop waits for runs that are being evaluated.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use signalbox_core::clock::{Clock, Timestamp};
+use signalbox_core::isolation::Level;
 use signalbox_engine::{Engine, Options};
 use signalbox_store::sqlite::{self, SqliteStore};
 use signalbox_sync::hints::HintKind;
@@ -76,6 +77,7 @@ pub(crate) async fn start(repo: &Path, data: &Path, binary: &Path) -> Result<Eng
         clock,
         cell: (binary.to_path_buf(), vec!["__cell".to_owned()]),
         poll: Duration::from_hours(1),
+        isolation: Level::L1,
         grace: Duration::from_secs(10),
         own_ports: Vec::new(),
     })

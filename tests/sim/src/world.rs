@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use signalbox_core::clock::{Clock as _, Timestamp};
+use signalbox_core::isolation::Level;
 use signalbox_engine::doors::Doors;
 use signalbox_engine::{Engine, Options};
 use signalbox_store::sqlite::{self, SqliteStore};
@@ -179,6 +180,7 @@ impl<'a> World<'a> {
             clock: Arc::clone(&self.clock) as _,
             cell: Default::default(),
             poll: Duration::from_mins(10),
+            isolation: Level::L1,
             grace: Duration::from_secs(10),
             own_ports: Vec::new(),
         };

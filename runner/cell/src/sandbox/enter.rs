@@ -22,8 +22,16 @@ pub struct Options {
 pub(crate) struct Walls {
     apart: Apart,
     least: Level,
-    /// Whether landlock holds besides.
-    pub(crate) landlock: bool,
+    landlock: bool,
+}
+
+/// How far a process is walled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// The level.
+    pub level: Level,
+    /// Whether landlock holds besides: a second wall behind others, which no level needs.
+    pub landlock: bool,
 }
 
 /// Restricts this process for good. Call it before there is a second thread.
@@ -67,7 +75,7 @@ fn wall_off() -> Result<Apart, Error> {
 ///
 /// # Errors
 /// The kernel refuses, and the level demanded needs it.
-pub(crate) fn close(walls: Walls) -> Result<Level, Error> {
+pub(crate) fn close(walls: Walls) -> Result<Reached, Error> {
     limits::forbid_threads()?;
     let level = match (calls::forbid(), walls.apart) {
         (Ok(()), Apart::Yes) => Level::L3,
@@ -75,7 +83,10 @@ pub(crate) fn close(walls: Walls) -> Result<Level, Error> {
         (Err(error), _) if walls.least > Level::L1 => return Err(error),
         (Err(_), _) => Level::L1,
     };
-    if level < walls.least { Err(too_weak(walls.least)) } else { Ok(level) }
+    if level < walls.least {
+        return Err(too_weak(walls.least));
+    }
+    Ok(Reached { level, landlock: walls.landlock })
 }
 
 fn too_weak(least: Level) -> Error {

@@ -15,7 +15,7 @@ mod namespaces;
 
 use std::io;
 
-pub use enter::Options;
+pub use enter::{Options, Reached};
 pub(crate) use enter::{close, enter};
 pub(crate) use limits::STACK;
 

@@ -121,7 +121,7 @@ impl Runner {
             .spawn(move || {
                 let mut engine = crate::script::engine();
                 extend(&mut engine);
-                crate::serve::serve_with(engine, Link::new(Box::new(theirs)), 1);
+                crate::serve::serve_with(engine, Link::new(Box::new(theirs)), None);
             })
             .unwrap();
         let mut runner = Self::over(socket);
@@ -143,7 +143,7 @@ impl Runner {
             dynamic: None,
             started: Vec::new(),
         };
-        assert_eq!(runner.receive(), FromCell::Ready { isolation: 1 });
+        assert_eq!(runner.receive(), FromCell::Ready { isolation: 0, landlock: false });
         runner
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use signalbox_core::isolation::Level;
 use signalbox_core::run::Trigger;
 use signalbox_core::{RunId, WorkspaceName};
 use signalbox_engine::{Event, EventKind, Handle};
@@ -272,6 +273,7 @@ async fn serve(
     let interrupted = interrupted()?;
     let started = Instant::now();
     let runner = Runner::start(Options {
+        isolation: Level::L1,
         repo: repository.display().to_string(),
         branch: None,
         root: String::new(),

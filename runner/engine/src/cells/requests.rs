@@ -27,7 +27,7 @@ impl Driver {
             _ if self.isolation.is_none() && !matches!(frame, FromCell::Ready { .. }) => {
                 Err("it speaks before it is ready".to_owned())
             }
-            FromCell::Ready { isolation } => {
+            FromCell::Ready { isolation, .. } => {
                 self.isolation = Some(isolation.min(3));
                 self.shared.set_isolation(isolation.min(3));
                 Ok(())

@@ -7,6 +7,7 @@ use signalbox_core::WorkspaceName;
 use signalbox_core::catalog::Kind;
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::Diagnostic;
+use signalbox_core::isolation::Level;
 use signalbox_sync::Subtree;
 use signalbox_workspaces::contract::{self, Candidate};
 
@@ -38,7 +39,7 @@ pub async fn validate(
     manifest: Option<PathBuf>,
     cell: (PathBuf, Vec<String>),
 ) -> Result<Report, Error> {
-    let spawner = Spawner::start(cell)?;
+    let spawner = Spawner::start(cell, Level::L1)?;
     let mut report = Report::default();
     let root = match tree.root(manifest.as_deref()).await? {
         Ok((root, warnings)) => {

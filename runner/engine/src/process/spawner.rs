@@ -4,9 +4,11 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{self, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc as std_mpsc;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use signalbox_core::isolation::Level;
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 
@@ -53,7 +55,13 @@ impl Child {
     }
 }
 
-type Order = (u64, oneshot::Sender<io::Result<Parts>>);
+/// What a cell is started with, and who asked for it.
+#[derive(Debug)]
+struct Order {
+    memory: u64,
+    least: Level,
+    reply: oneshot::Sender<io::Result<Parts>>,
+}
 
 #[derive(Debug)]
 struct Parts {
@@ -68,31 +76,48 @@ struct Parts {
 #[derive(Debug)]
 pub(crate) struct Spawner {
     orders: std_mpsc::Sender<Order>,
+    /// The number of the isolation level below which a cell must not take work.
+    least: AtomicU8,
 }
 
 impl Spawner {
-    /// Starts the thread; cells are this program with these first arguments.
-    pub(crate) fn start(program: (PathBuf, Vec<String>)) -> Result<Self, crate::Error> {
+    /// Starts the thread; cells are this program with these first arguments, and take no work
+    /// below this level.
+    pub(crate) fn start(
+        program: (PathBuf, Vec<String>),
+        least: Level,
+    ) -> Result<Self, crate::Error> {
         let (orders, inbox) = std_mpsc::channel::<Order>();
         std::thread::Builder::new()
             .name("cell-spawner".to_owned())
             .spawn(move || {
-                for (memory, reply) in inbox {
+                for Order { memory, least, reply } in inbox {
                     // Whoever asked may have gone; its child is then dropped and dies with us.
-                    drop(reply.send(start(&program, memory)));
+                    drop(reply.send(start(&program, memory, least)));
                 }
             })
             .map_err(|source| crate::Error::Host {
                 what: "start the thread that starts cells".to_owned(),
                 source,
             })?;
-        Ok(Self { orders })
+        Ok(Self { orders, least: AtomicU8::new(least.number()) })
+    }
+
+    /// From now on a cell that is less walled in takes no work. What one cell reached, every other
+    /// can: the kernel does not change, and a passing shortage must not make a cell weaker.
+    pub(crate) fn demand(&self, least: Level) {
+        self.least.fetch_max(least.number(), Ordering::Relaxed);
+    }
+
+    fn least(&self) -> Level {
+        let number = self.least.load(Ordering::Relaxed);
+        Level::ALL.into_iter().find(|level| level.number() == number).unwrap_or(Level::L3)
     }
 
     async fn spawn(&self, memory: u64) -> io::Result<Cell> {
         let gone = || io::Error::other("the thread that starts cells is gone");
         let (reply, parts) = oneshot::channel();
-        self.orders.send((memory, reply)).map_err(|_| gone())?;
+        self.orders.send(Order { memory, least: self.least(), reply }).map_err(|_| gone())?;
         let Parts { child, pidfd, socket, stderr } = parts.await.map_err(|_| gone())??;
         let stderr = UnixStream::from_std(stderr)?;
         let (reader, writer) = UnixStream::from_std(socket)?.into_split();
@@ -108,14 +133,18 @@ impl Cells for Spawner {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that starts cells")]
-fn start((program, arguments): &(PathBuf, Vec<String>), memory: u64) -> io::Result<Parts> {
+fn start(
+    (program, arguments): &(PathBuf, Vec<String>),
+    memory: u64,
+    least: Level,
+) -> io::Result<Parts> {
     let (socket, theirs) = std::os::unix::net::UnixStream::pair()?;
     let (stderr, their_stderr) = std::os::unix::net::UnixStream::pair()?;
     socket.set_nonblocking(true)?;
     stderr.set_nonblocking(true)?;
     let mut child = Command::new(program)
         .args(arguments)
-        .args(["--memory", &memory.to_string()])
+        .args(["--memory", &memory.to_string(), "--isolation", &least.to_string()])
         .env_clear()
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())

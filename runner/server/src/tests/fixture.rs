@@ -11,6 +11,7 @@ use signalbox_core::catalog::{
 use signalbox_core::clock::{ManualClock, Timestamp};
 use signalbox_core::handler::Handlers;
 use signalbox_core::inputs::{Field, Schema, Type};
+use signalbox_core::isolation::Level;
 use signalbox_core::schedule::Schedule;
 use signalbox_core::webhook::{Auth, Mode, Webhook};
 use signalbox_core::{Digest, FlowName, RunId};
@@ -132,6 +133,7 @@ async fn options(repo: &Repo, data: &std::path::Path) -> signalbox_engine::Optio
         clock,
         cell: ("/nowhere/signalbox".into(), vec![]),
         poll: Duration::from_hours(1),
+        isolation: Level::L1,
         grace: Duration::from_secs(1),
         own_ports: vec![],
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use signalbox_core::diagnostic::Diagnostic;
+use signalbox_core::isolation::Level;
 use signalbox_engine::{Handle, SyncReport};
 use signalbox_sync::hints::HintKind;
 
@@ -65,6 +66,15 @@ pub(crate) struct Args {
         value_parser = parse_poll
     )]
     poll: Duration,
+    /// Do not start unless scripts can be walled in at this isolation level: L1, L2 or L3
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        env = "SIGNALBOX_REQUIRE_ISOLATION",
+        hide_env_values = true,
+        default_value = "L1"
+    )]
+    require_isolation: Level,
     /// How the runner's own log on stderr is written
     #[arg(
         long,
@@ -87,6 +97,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         data: args.data.directory()?,
         listen: args.listen,
         poll: args.poll,
+        isolation: args.require_isolation,
     };
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
