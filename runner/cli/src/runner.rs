@@ -208,6 +208,11 @@ pub(crate) fn engine_failure(error: &signalbox_engine::Error) -> Failure {
     match error {
         signalbox_engine::Error::Store(error) => store_failure(error),
         signalbox_engine::Error::Source(error) => source_failure(error),
+        signalbox_engine::Error::Refused(refused) if refused.code == Code::IsolationTooWeak => {
+            Failure::environment(refused.message.clone()).code(refused.code).help(
+                "`signalbox doctor` says more, and docs/operations/isolation.md what L3 needs",
+            )
+        }
         signalbox_engine::Error::Refused(refused) => {
             Failure::new(Exit::Configuration, refused.message.clone()).code(refused.code)
         }

@@ -9,6 +9,7 @@ use std::thread;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use tempfile::TempDir;
 
 use crate::repo::{fail, hermetic};
@@ -25,6 +26,7 @@ pub struct Launch {
     folder: TempDir,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    refused: Vec<libc::c_long>,
 }
 
 impl Launch {
@@ -33,7 +35,7 @@ impl Launch {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("home")).expect("a home folder");
         let (binary, repo) = (binary.into(), repo.into());
-        Self { binary, repo, folder, args: Vec::new(), env: Vec::new() }
+        Self { binary, repo, folder, args: Vec::new(), env: Vec::new(), refused: Vec::new() }
     }
 
     /// Adds an argument to `serve`.
@@ -47,6 +49,13 @@ impl Launch {
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Has the kernel refuse a system call to the runner and its cells, as a container may.
+    #[must_use]
+    pub fn without(mut self, call: libc::c_long) -> Self {
+        self.refused.push(call);
         self
     }
 
@@ -96,6 +105,9 @@ impl Launch {
         command.arg("serve").arg("--repo").arg(&self.repo);
         command.arg("--data").arg(self.data()).arg("--listen").arg("127.0.0.1:0");
         command.args(&self.args);
+        if !self.refused.is_empty() {
+            refuse(&mut command, &self.refused);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command
             .spawn()
@@ -107,6 +119,22 @@ impl Launch {
         thread::spawn(move || reading.read(stderr));
         thread::spawn(move || waiting.reap(child, pid));
         Serve { pid, shared, url: String::new() }
+    }
+}
+
+/// Has the kernel refuse system calls to what a command starts.
+#[expect(unsafe_code, reason = "a filter is put on between fork and exec")]
+fn refuse(command: &mut Command, calls: &[libc::c_long]) {
+    use std::os::unix::process::CommandExt as _;
+    let rules = calls.iter().map(|call| (*call, Vec::new())).collect();
+    let no = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let machine = std::env::consts::ARCH.try_into().expect("a machine with filters");
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, no, machine);
+    let program: BpfProgram = filter.and_then(TryInto::try_into).expect("a filter of system calls");
+    // SAFETY: the closure makes two system calls and touches no lock and no memory that is shared.
+    unsafe {
+        command
+            .pre_exec(move || seccompiler::apply_filter(&program).map_err(|_| Errno::NOSYS.into()));
     }
 }
 

@@ -44,5 +44,6 @@ mod system;
 mod turns;
 mod values;
 mod waits;
+mod walls;
 mod webhooks;
 mod webhooks_hostile;

@@ -1,0 +1,33 @@
+//! Promise 6, seen from outside: how far scripts are walled in is tried, shown, held and demanded.
+
+use serde_json::json;
+use signalbox_e2e::Scene;
+
+#[test]
+fn a_run_says_how_far_it_was_walled_in() {
+    let scene = Scene::platform().script("ops/flows/hello.rhai", "1");
+    for (refused, level) in [(None, "L3"), (Some(libc::SYS_unshare), "L2")] {
+        let mut road = scene.road();
+        road.launch = refused.into_iter().fold(road.launch, signalbox_testkit::Launch::without);
+        let runner = road.start();
+        assert!(runner.serve().stderr().contains(&format!("isolation   {level}")));
+        let run = runner.run("ops/hello", &json!({}));
+        assert_eq!((&run["state"], &run["isolation"]), (&json!("succeeded"), &json!(level)));
+    }
+}
+
+#[test]
+fn a_runner_does_not_start_behind_fewer_walls_than_demanded() {
+    let mut road = Scene::platform().road();
+    road.launch = road.launch.without(libc::SYS_unshare).arg("--require-isolation").arg("L3");
+    let (status, said) = road.launch.start_failing();
+    assert_eq!(status.code(), Some(4), "{said}");
+    assert!(said.contains("SB0707") && said.contains("L3"), "{said}");
+}
+
+#[test]
+fn a_demanded_level_that_is_reached_is_no_hindrance() {
+    let mut road = Scene::platform().script("ops/flows/hello.rhai", "1").road();
+    road.launch = road.launch.arg("--require-isolation").arg("L3");
+    assert_eq!(road.start().result("ops/hello"), 1);
+}
