@@ -44,6 +44,23 @@ pub struct Handlers {
 }
 
 impl Handlers {
+    /// These, and those of a less specific level for what is not among them.
+    #[must_use]
+    pub fn or(&self, less: &Self) -> Self {
+        let either = |a: &Option<Handler>, b: &Option<Handler>| a.clone().or_else(|| b.clone());
+        Self {
+            failure: either(&self.failure, &less.failure),
+            recovery: either(&self.recovery, &less.recovery),
+            success: either(&self.success, &less.success),
+        }
+    }
+
+    /// Whether failures or recoveries are told to somebody of its own: then the failures that a
+    /// recovery ends are its own, too.
+    pub fn tell_of_failures(&self) -> bool {
+        self.failure.is_some() || self.recovery.is_some()
+    }
+
     /// The place of an event's handler; `None` for an event that is no run's.
     pub fn place(&mut self, event: Event) -> Option<&mut Option<Handler>> {
         match event {

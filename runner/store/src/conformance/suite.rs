@@ -31,7 +31,10 @@ macro_rules! conformance_suite {
             a_schedule_owes_nothing_from_before, a_pin_stays_until_it_is_taken_off;
         handling: an_ending_starts_its_handlers_once, a_refused_ending_starts_nothing,
             a_recovery_is_the_first_success_after_a_failure,
-            a_service_that_handles_is_called_on_record;
+            a_service_that_handles_is_called_on_record,
+            recoveries_of_a_schedule_are_told_apart,
+            a_recovery_that_nobody_was_to_hear_of_is_not_told_later,
+            a_failure_that_nobody_has_starts_its_handlers_once;
         model: random_writes_agree_with_a_small_model;
         pruning: ended_runs_are_forgotten_by_age_and_number, what_is_referred_to_is_kept;
         reopening: what_was_queued_or_running_is_queued_again, a_closed_store_says_so,

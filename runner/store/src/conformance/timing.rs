@@ -161,7 +161,7 @@ pub(crate) async fn a_run_can_be_cancelled_while_it_waits(place: &dyn Place) {
 }
 
 fn successor_of(claim: &Claim) -> NewRun {
-    let trigger = Trigger::Continue { of: claim.run.id.clone() };
+    let trigger = Trigger::Continue { of: claim.run.id.clone(), root: None };
     NewRun { trigger, ..run_in("two", claim.run.deployment) }
 }
 
@@ -248,7 +248,8 @@ fn due_at(run: NewRun, deadline: i64) -> crate::contract::Accept {
 
 fn late(run: &RunId) -> Write {
     let error = RunError::plain(Code::RunTimedOut, "its deadline has passed");
-    Write::Fail { run: run.clone(), at: Timestamp(60_000), reason: Reason::TimedOut, error }
+    let (run, at, reason) = (run.clone(), Timestamp(60_000), Reason::TimedOut);
+    Write::Fail { run, at, reason, error, aftermath: None }
 }
 
 pub(crate) async fn a_deadline_is_told_and_ends_a_run_that_nobody_has(place: &dyn Place) {
@@ -305,7 +306,7 @@ pub(crate) async fn a_failure_is_a_dead_letter_until_somebody_deals_with_it(plac
         assert!(!kit.dismiss(other, Timestamp(51_000)).await.unwrap());
     }
     assert_eq!(view(&kit, &second).await.dealt_at, Some(Timestamp(50_000)));
-    let again = NewRun { trigger: Trigger::Retry { of: third }, ..kit.run() };
+    let again = NewRun { trigger: Trigger::Retry { of: third, root: None }, ..kit.run() };
     assert_eq!(kit.accept_one(Kit::plain(again)).await, Accepted::Queued);
     assert_eq!(dead(&kit).await, [first]);
 }

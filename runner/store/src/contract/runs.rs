@@ -231,6 +231,8 @@ pub enum Write {
         reason: Reason,
         /// How.
         error: RunError,
+        /// What the ending starts, in the same transaction.
+        aftermath: Option<Box<Aftermath>>,
     },
 }
 
@@ -384,13 +386,22 @@ pub enum Handling {
     Refused(Box<CallRecord>),
 }
 
-/// What an ending means to the handler of recoveries.
+/// What an ending means to the handler of recoveries. Recoveries are of a flow, or of one of its
+/// schedules when that has handlers of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recovery {
-    /// The run failed: the next success of its flow is a recovery.
-    Awaited,
+    /// The run failed: the next success is a recovery.
+    Awaited {
+        /// The schedule, when its failures are told apart from those of the flow's other runs.
+        schedule: Option<String>,
+    },
     /// The run succeeded: the handler starts if a recovery was awaited, which it is no longer.
-    Over(Box<Handling>),
+    Over {
+        /// The schedule, as above.
+        schedule: Option<String>,
+        /// What is started.
+        started: Vec<Handling>,
+    },
 }
 
 /// A change of a value of the state. Values are canonical bytes.
