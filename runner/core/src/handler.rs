@@ -198,7 +198,8 @@ pub fn faults(schema: &Schema, event: Event) -> Vec<crate::inputs::Fault> {
         error: failed.then_some(&plain),
         attempt: 1,
         trigger: "schedule",
-        started_at: Some(Timestamp(0)),
+        // A run can fail, and a call be refused, before anything began.
+        started_at: (!failed).then_some(Timestamp(0)),
         ended_at: Timestamp(0),
         service: called.then_some("service"),
         caller: called.then_some((&flow, &run)),
@@ -263,6 +264,9 @@ mod tests {
         assert!(!fits(&[("ticket", Type::String)], Event::Failure));
         assert!(!fits(&[("attempt", Type::String)], Event::Failure));
         assert!(fits(&[("caller", Type::Object)], Event::CallFailure));
+        let started = [("started_at", Type::String)];
+        assert!(!fits(&started, Event::Failure), "it may never have begun");
+        assert!(fits(&started, Event::Success));
         assert!(faults(&Schema::default(), Event::Success).is_empty());
     }
 }

@@ -37,6 +37,8 @@ impl Driver {
             }
             Err(error) => {
                 tracing::error!(run = %assignment.claim.run.id, %error, "cannot prepare a run");
+                let assignment =
+                    if error.is_permanent() { self.heard(assignment) } else { assignment };
                 self.runs.insert(number, Active::new(assignment, &[]));
                 self.order.push_back(number);
                 if error.is_permanent() {
@@ -49,6 +51,12 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// A run whose files are lost is handled by what is live: its own handlers are lost with them.
+    fn heard(&self, assignment: Assignment) -> Assignment {
+        let live = self.shared.live_revision(&assignment.claim.run.workspace);
+        Assignment { pinned: live.unwrap_or(assignment.pinned), ..assignment }
     }
 
     async fn frames_of(

@@ -122,7 +122,14 @@ impl Driver {
         let (chunk_number, chunk) = active.take(true).unwrap_or_default();
         let started_at = active.started_at(now);
         let Assignment { claim, pinned, .. } = &active.assignment;
-        let ended = Ended { claim, pinned, ending: &ending, started_at, at: now };
+        let ended = Ended {
+            run: &claim.run,
+            attempt: claim.attempt,
+            pinned,
+            ending: &ending,
+            started_at: Some(started_at),
+            at: now,
+        };
         let aftermath = self.shared.aftermath(&ended);
         let write = Write::End {
             run: active.id().clone(),
