@@ -25,7 +25,8 @@ pub(crate) fn unfit(schema: &Schema, event: Event, name: &str) -> Option<String>
     let unfit: Vec<_> = unfit.iter().map(|f| format!("`{}` {}", f.input, f.message)).collect();
     let field = event.field();
     let why = unfit.join("; ");
-    (!unfit.is_empty()).then(|| format!("`{name}` in `{field}` does not take what it is told: {why}"))
+    (!unfit.is_empty())
+        .then(|| format!("`{name}` in `{field}` does not take what it is told: {why}"))
 }
 
 /// A handler as a file names it.

@@ -360,6 +360,9 @@ pub struct Step {
     /// When it is tried again. Each item or round of a repeated step has tries of its own.
     #[serde(default)]
     pub retry: Option<Retry>,
+    /// Longest active time of one try; of the whole step when it is repeated.
+    #[serde(default)]
+    pub timeout: Option<Duration>,
     /// Whether its error becomes its result, `{ error: { code, message } }`, and the flow goes on.
     #[serde(default)]
     pub continue_on_error: bool,
@@ -380,6 +383,7 @@ impl Step {
             needs: None,
             repeat: None,
             retry: None,
+            timeout: None,
             continue_on_error: false,
             stop_if: None,
         }

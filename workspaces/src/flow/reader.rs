@@ -137,7 +137,8 @@ impl Reader<'_> {
         })
     }
 
-    fn timeout(&mut self, fields: &Fields<'_>) -> Option<Duration> {
+    /// `timeout` of a flow or a step: active time.
+    pub(super) fn timeout(&mut self, fields: &Fields<'_>) -> Option<Duration> {
         let week = Duration::from_hours(7 * 24);
         let timeout = fields.duration("timeout", Duration::from_millis(1)..=week, self.faults)?;
         let most = self.context.run_time;

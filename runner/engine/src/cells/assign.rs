@@ -82,6 +82,7 @@ impl Driver {
             marker_key: self.shared.secrets.marker_key(&claim.run.id),
             seed,
             journal: entries,
+            active_us: claim.active_us,
             dynamic: dynamic(assignment),
         })));
         Ok((frames, journal))
