@@ -354,6 +354,7 @@ mod tests {
             next_chunk: 1,
             lost_cells: 0,
             recovered: 0,
+            note: false,
             active_us: 0,
             started_at: None,
         };

@@ -199,7 +199,7 @@ impl Dispatcher {
                 self.fail(claim, Some(&pinned), Ending::Failed(Reason::CellLost, error));
             }
             Ok(pinned) => {
-                let suspect = claim.lost_cells > 0;
+                let suspect = claim.lost_cells > 0 || claim.note;
                 let workspace = claim.run.workspace.clone();
                 self.pool(&workspace).place(Assignment { claim, pinned, suspect });
             }

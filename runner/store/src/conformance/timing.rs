@@ -350,6 +350,29 @@ pub(crate) async fn starts_that_found_a_run_evaluated_are_counted(place: &dyn Pl
     assert_eq!(kit.claim_one("one").await.recovered, 1, "it came further");
 }
 
+pub(crate) async fn what_a_runner_may_have_died_of_leaves_its_trace_first(place: &dyn Place) {
+    let kit = Kit::new(place).await;
+    let run = kit.queued().await;
+    assert!(!kit.claim_one("one").await.note, "nothing is to be paid for in the good case");
+    let mut kit = kit.reopen(place).await;
+    for died in 1..4 {
+        let claim = kit.claim_one("one").await;
+        assert_eq!((&claim.run, claim.note, claim.recovered), (&run, true, died - 1));
+        kit.write(append(&claim, claim.next_chunk, Chunk::default())).await;
+        let later = kit.queued().await;
+        let later_claim = kit.claim_one("one").await;
+        assert_eq!((&later_claim.run, later_claim.note), (&later, false));
+        kit.write(end(&later_claim, 1)).await;
+        kit = kit.reopen(place).await;
+    }
+    let queued = kit.queued().await;
+    kit.close().await.unwrap();
+    let kit = kit.reopen(place).await;
+    let claims = kit.claims("one", 9).await;
+    let found = claims.iter().find(|claim| claim.run == queued).unwrap();
+    assert!(!found.note, "it was closed in good order");
+}
+
 pub(crate) async fn keys_of_retries_meet_no_entry(place: &dyn Place) {
     let kit = Kit::new(place).await;
     let claim = kit.claimed().await;

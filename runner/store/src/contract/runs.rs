@@ -88,6 +88,10 @@ pub struct Claim {
     /// Starts of the runner that found it being evaluated since it last came further (an entry was
     /// added, or it was suspended): as often its runner died without that.
     pub recovered: u32,
+    /// Whether an empty chunk must be durable before it is evaluated, so that the next start knows
+    /// of it: an earlier start found it being evaluated, or it was queued when a runner died, which
+    /// may have had it and died of it.
+    pub note: bool,
     /// Active time it used before this claim, in microseconds.
     pub active_us: i64,
     /// When it was first claimed; `None` when this is the first time.
