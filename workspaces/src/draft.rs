@@ -372,5 +372,6 @@ fn literal_call(call: FoundCall, file: &str) -> LiteralCall {
         file: file.to_owned(),
         line: call.line,
         column: call.column,
+        handles: None,
     }
 }

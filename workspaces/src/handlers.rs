@@ -1,17 +1,33 @@
-//! `on_failure`, `on_recovery`, `on_success` of flows and workspaces.
+//! `on_failure`, `on_recovery`, `on_success` of flows, their schedules, and workspaces.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use signalbox_core::broker::Target;
 use signalbox_core::catalog::{Flow, Kind, LiteralCall, ServiceUse};
 use signalbox_core::codes::Code;
-use signalbox_core::handler::{self, Event, Handler};
+use signalbox_core::handler::{self, Event, Handler, Handlers};
 use signalbox_core::ids::FlowName;
 use signalbox_core::inputs::Schema;
 
 use crate::faults::{Faults, near};
 use crate::fields::{self, Fields};
 use crate::mark::Mark;
+
+/// What a flow that does not take its facts is helped with.
+pub(crate) const FACTS: &str = "a handler's inputs are among `event`, `workspace`, `flow`, `run`, \
+                                `state`, `reason`, `error`, `attempt`, `trigger`, `started_at`, \
+                                `ended_at`, `alert_type`, `severity` and `message`; `error` is \
+                                there for failures, `started_at` for runs that have begun";
+
+/// What is wrong with a handler's inputs.
+pub(crate) fn unfit(schema: &Schema, event: Event, name: &str) -> Option<String> {
+    let unfit = handler::faults(schema, event);
+    let unfit: Vec<_> = unfit.iter().map(|f| format!("`{}` {}", f.input, f.message)).collect();
+    let field = event.field();
+    let why = unfit.join("; ");
+    (!unfit.is_empty())
+        .then(|| format!("`{name}` in `{field}` does not take what it is told: {why}"))
+}
 
 /// A handler as a file names it.
 #[derive(Debug, Clone)]
@@ -21,7 +37,16 @@ pub(crate) struct Named {
     pub(crate) at: Mark,
 }
 
-/// Reads the handlers of a flow or a workspace.
+/// The handlers that the files name for a flow.
+#[derive(Debug, Default)]
+pub(crate) struct OfFlow {
+    /// For all its runs.
+    pub(crate) own: Vec<Named>,
+    /// For those of each of its schedules, in their order.
+    pub(crate) schedules: Vec<Vec<Named>>,
+}
+
+/// Reads the handlers of a flow, a schedule or a workspace.
 pub(crate) fn read(fields: &Fields<'_>, events: &[Event], faults: &mut Faults) -> Vec<Named> {
     let one = |event: &Event| {
         let node = fields.get(event.field())?;
@@ -40,20 +65,35 @@ pub(crate) struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// Gives a flow the handlers that its own file names.
+    /// Gives a flow and its schedules the handlers that its own file names.
     pub(crate) fn resolve_own(
         &self,
         name: &FlowName,
-        own: &[Named],
+        handlers: &OfFlow,
         flow: &mut Flow,
+        at: (&str, &mut Faults),
+    ) {
+        let Flow { handlers: own, schedules, calls, .. } = flow;
+        let (file, faults) = at;
+        self.resolve(name, &handlers.own, (own, calls), (file, faults));
+        for (schedule, named) in schedules.iter_mut().zip(&handlers.schedules) {
+            self.resolve(name, named, (&mut schedule.handlers, calls), (file, faults));
+        }
+    }
+
+    fn resolve(
+        &self,
+        name: &FlowName,
+        handlers: &[Named],
+        (to, calls): (&mut Handlers, &mut Vec<LiteralCall>),
         (file, faults): (&str, &mut Faults),
     ) {
-        for named in own {
+        for named in handlers {
             if named.name == name.as_str() {
                 let message = "a flow cannot handle how it ends itself";
                 faults.error(Code::InvalidValue, named.at, message);
             } else if let Some(handler) = self.find(named, faults) {
-                give(flow, named, handler, file);
+                give((to, calls), named, handler, file);
             }
         }
     }
@@ -70,7 +110,7 @@ impl Scope<'_> {
         for named in usual.iter().filter(|named| named.name != name.as_str()) {
             let given = flow.handlers.place(named.event).is_none_or(|place| place.is_some());
             if let (false, Some(handler)) = (given, self.find(named, &mut Faults::of(file))) {
-                give(flow, named, handler, file);
+                give((&mut flow.handlers, &mut flow.calls), named, handler, file);
             }
         }
     }
@@ -82,23 +122,9 @@ impl Scope<'_> {
         if let Some((flow, schema)) =
             flow.as_ref().and_then(|flow| self.schemas.get_key_value(flow))
         {
-            let unfit = handler::faults(schema, named.event);
-            let unfit: Vec<_> =
-                unfit.iter().map(|f| format!("`{}` {}", f.input, f.message)).collect();
-            if !unfit.is_empty() {
-                let message = format!(
-                    "`{flow}` in `{field}` does not take what it is told: {}",
-                    unfit.join("; ")
-                );
-                let help = "a handler's inputs are among `event`, `workspace`, `flow`, `run`, \
-                            `state`, `reason`, `error`, `attempt`, `trigger`, `started_at`, \
-                            `ended_at`, `alert_type`, `severity` and `message`";
-                faults.error_with_help(
-                    Code::InputsDoNotFit,
-                    named.at,
-                    message,
-                    Some(help.to_owned()),
-                );
+            if let Some(message) = unfit(schema, named.event, named.name.as_str()) {
+                let help = Some(FACTS.to_owned());
+                faults.error_with_help(Code::InputsDoNotFit, named.at, message, help);
             }
             return Some(Handler::Flow(flow.clone()));
         }
@@ -125,17 +151,23 @@ impl Scope<'_> {
 }
 
 /// Sets a handler. A service that handles is a call that can be seen: the contract check looks at it.
-fn give(flow: &mut Flow, named: &Named, handler: Handler, file: &str) {
+fn give(
+    (handlers, calls): (&mut Handlers, &mut Vec<LiteralCall>),
+    named: &Named,
+    handler: Handler,
+    file: &str,
+) {
     if let Handler::Service(target) = &handler {
-        flow.calls.push(LiteralCall {
+        calls.push(LiteralCall {
             target: target.clone(),
             inputs: None,
             file: file.to_owned(),
             line: named.at.line,
             column: named.at.column,
+            handles: Some(named.event),
         });
     }
-    if let Some(place) = flow.handlers.place(named.event) {
+    if let Some(place) = handlers.place(named.event) {
         *place = Some(handler);
     }
 }

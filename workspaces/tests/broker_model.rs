@@ -216,6 +216,7 @@ impl Model {
             file: format!("w{index}/flows/f{flow}.yaml"),
             line: 1,
             column: 1,
+            handles: None,
         });
         Flow {
             file: format!("flows/f{flow}.yaml"),

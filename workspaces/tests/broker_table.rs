@@ -129,6 +129,7 @@ fn catalog(row: &Row) -> Catalog {
         file: "x.yaml".to_owned(),
         line: 3,
         column: 7,
+        handles: None,
     };
     caller.flows.insert(name("caller"), Flow { calls: vec![call], ..flow() });
     if row.exists {

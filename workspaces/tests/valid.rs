@@ -10,8 +10,10 @@ use std::time::Duration;
 use signalbox_core::catalog::{Action, Callers, ConnectorKind, NetworkGrant, Repeat};
 use signalbox_core::check::{CheckRequest, CheckScript, ScriptCode, ScriptKind};
 use signalbox_core::codes::Code;
+use signalbox_core::handler::Handler;
 use signalbox_core::inputs::Type;
 use signalbox_core::retry::{Backoff, Retry};
+use signalbox_core::run::Trigger;
 use signalbox_core::turn::{Concurrency, Settings, WhenFull};
 use signalbox_core::value::Value;
 use signalbox_workspaces::{parse_root, read};
@@ -342,11 +344,57 @@ fn a_flow_says_when_it_must_have_ended_and_how_it_is_tried_again() {
 }
 
 #[test]
+fn a_schedule_has_handlers_of_its_own_before_those_of_its_flow() {
+    let flow = r#"
+on_failure: note
+on_success: done
+schedules:
+  - { name: night, cron: "0 2 * * *", on_failure: done, on_recovery: note }
+  - { name: day, cron: "0 12 * * *", on_success: note }
+run: inputs
+"#;
+    let files = files(&[
+        ("signalbox.yaml", "version: 1\nworkspaces: { ops: { kind: platform, path: ops } }\n"),
+        ("ops/workspace.yaml", "on_recovery: done\n"),
+        ("ops/flows/all.yaml", flow),
+        ("ops/flows/note.rhai", "fn main(inputs) { 1 }"),
+        ("ops/flows/done.rhai", "fn main(inputs) { 1 }"),
+    ]);
+    assert_eq!(report(&files), "");
+    let read = good(&files);
+    let flow = &read[&"ops".parse().unwrap()].flows[&"all".parse().unwrap()];
+    let of = |trigger: &Trigger| {
+        let (handlers, apart) = flow.handlers_of(trigger);
+        let name = |handler: Option<Handler>| match handler {
+            Some(Handler::Flow(flow)) => flow.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let names = [handlers.failure, handlers.recovery, handlers.success].map(name);
+        (names.join(" "), apart)
+    };
+    let slot = |schedule: &str| {
+        let slot = signalbox_core::clock::Timestamp(0);
+        Trigger::Schedule { schedule: schedule.to_owned(), slot }
+    };
+    let night = ("done note done".to_owned(), Some("night".to_owned()));
+    assert_eq!(of(&slot("night")), night);
+    assert_eq!(of(&slot("day")), ("note done note".to_owned(), None), "it tells of no failures");
+    assert_eq!(of(&slot("gone")), ("note done done".to_owned(), None));
+    assert_eq!(of(&Trigger::Api), ("note done done".to_owned(), None));
+    let of_run = signalbox_core::RunId::from_parts(1, [1; 10]);
+    let root = Some(Box::new(slot("night")));
+    assert_eq!(of(&Trigger::Continue { of: of_run.clone(), root: root.clone() }), night);
+    assert_eq!(of(&Trigger::Retry { of: of_run, root }), night);
+    assert!(flow.awaits_recovery(None) && flow.awaits_recovery(Some("night")));
+    assert!(!flow.awaits_recovery(Some("day")) && !flow.awaits_recovery(Some("gone")));
+}
+
+#[test]
 fn every_form_of_a_step_is_read() {
     let flow = r#"
 inputs: { urls: { type: array, default: [] } }
 steps:
-  - { id: fetch, foreach: inputs.urls, parallel: 4, retry: 5, run: http::get(item).status }
+  - { id: fetch, foreach: inputs.urls, parallel: 4, retry: 5, timeout: 10s, run: http::get(item).status }
   - { id: other, needs: [], flow: sub, inputs: { days: 7 }, continue_on_error: true }
   - id: join
     needs: [fetch, other]
@@ -374,6 +422,7 @@ steps:
     let [fetch, other, join, way] = flow.plan.steps.as_slice() else { panic!() };
     let items = Repeat::Foreach { items: "inputs.urls".to_owned(), parallel: 4 };
     assert_eq!(fetch.repeat, Some(items));
+    assert_eq!((fetch.timeout, way.timeout), (Some(Duration::from_secs(10)), None));
     assert_eq!(fetch.retry, Some(Retry { attempts: 5, ..Retry::default() }));
     assert_eq!((other.needs.as_deref(), other.continue_on_error), (Some(&[][..]), true));
     assert!(matches!(&other.action, Action::Flow { flow, .. } if flow == "sub"));

@@ -97,6 +97,9 @@ fn look(done: u64) -> Option<Dynamic> {
         if run.stop().is_none() {
             state.attend();
         }
+        if let Some(run) = &mut state.run {
+            run.look_at_time();
+        }
         state.run.as_ref()?.is_halted().then_some(Dynamic::UNIT)
     })
     .flatten()

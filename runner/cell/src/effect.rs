@@ -68,8 +68,14 @@ fn settle(outcome: Outcome) -> HostResult<Value> {
     }
 }
 
-/// `None`: the run must stop.
+/// `None`: the run, the branch or the try must stop.
 fn ask_here(state: &mut State, request: Request) -> Option<Outcome> {
+    let waits = request.is_wait();
+    let outcome = outcome_of(state, request)?;
+    (waits || !state.run()?.is_late(&outcome)).then_some(outcome)
+}
+
+fn outcome_of(state: &mut State, request: Request) -> Option<Outcome> {
     let run = state.run()?;
     let kind = request.kind();
     let Ok(bytes) = postcard::to_allocvec(&request) else {
@@ -135,6 +141,7 @@ fn send(state: &mut State, waits: bool, key: Key, fingerprint: Digest, request: 
         state.link.push(&FromCell::Began { run: number });
     }
     let seen = state.link.seen();
-    let effect = Effect { run: number, chunk, key, fingerprint, waits, seen, request };
+    let within = if request.is_wait() { None } else { run.within() };
+    let effect = Effect { run: number, chunk, key, fingerprint, waits, seen, within, request };
     state.link.push(&FromCell::Effect(Box::new(effect)));
 }

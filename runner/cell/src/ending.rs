@@ -72,6 +72,7 @@ fn at(place: Option<Place>, mut error: RunError) -> RunError {
 fn reason_of(code: Code) -> Reason {
     match code {
         Code::LimitExceeded => Reason::LimitExceeded,
+        Code::StepTimedOut => Reason::TimedOut,
         // The broker refuses a target that is no name with the code of names.
         Code::Denied | Code::InvalidName => Reason::Denied,
         // The callee was allowed; what became of it is no refusal.

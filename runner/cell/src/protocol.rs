@@ -103,6 +103,8 @@ pub struct Start {
     pub seed: u64,
     /// Where its ordinals stand is in the journal that came before; this many entries.
     pub journal: u32,
+    /// Active time that the run used before, in microseconds.
+    pub active_us: i64,
     /// What decides whether the run is wanted at all, before anything of its flow.
     pub dynamic: Option<Dynamic>,
 }
@@ -202,8 +204,28 @@ pub struct Effect {
     /// Outcomes that branches of the run have taken since it was started. One that is on its way
     /// gives a branch something to do: until the cell has seen it, the run does not wait.
     pub seen: u32,
+    /// How long it may take, when a step around it may take no longer. Not said of what
+    /// [waits](Request::is_wait): that is no active time.
+    pub within: Option<Within>,
     /// What is wanted.
     pub request: Request,
+}
+
+/// How long an effect may take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Within {
+    /// In microseconds, from when it is asked for.
+    pub micros: u64,
+    /// What its failure says.
+    pub message: String,
+}
+
+impl Within {
+    /// How an effect fails that took longer.
+    pub fn failure(&self) -> Failure {
+        let message = signalbox_core::text::cut(self.message.clone(), 1_000);
+        Failure::transient(signalbox_core::codes::Code::StepTimedOut, message)
+    }
 }
 
 /// What an effect wants. Values are canonical bytes.

@@ -115,6 +115,7 @@ impl Cell {
             marker_key: [0; 32],
             seed: 1,
             journal: 0,
+            active_us: 0,
             dynamic: None,
         })));
         loop {

@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::handler::Handlers;
+use crate::handler::{Event, Handlers};
 use crate::ids::{Digest, FlowName, Revision, ServiceName, WorkspaceName};
 use crate::inputs::Schema;
 pub use crate::rate::RateLimit;
 use crate::retry::Retry;
+use crate::run::Trigger;
 use crate::schedule::{Calendar, Schedule};
 use crate::value::Value;
 use crate::webhook::Webhook;
 
 /// Version of everything that turns files into a [`Workspace`]. Part of a workspace's identity: a
 /// runner that checks more than the one before looks at everything again.
-pub const VALIDATOR_VERSION: u32 = 2;
+pub const VALIDATOR_VERSION: u32 = 3;
 
 /// Platform or domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -293,6 +294,38 @@ pub struct Flow {
     pub starts: Vec<LiteralCall>,
 }
 
+impl Flow {
+    /// The handlers of a run that was started by this: those of its schedule before the flow's.
+    /// With them comes the schedule, when its failures and recoveries are told apart from those of
+    /// the flow's other runs.
+    pub fn handlers_of(&self, trigger: &Trigger) -> (Handlers, Option<String>) {
+        let schedule = match trigger.root() {
+            Trigger::Schedule { schedule, .. } => {
+                self.schedules.iter().find(|known| known.id() == *schedule)
+            }
+            Trigger::Call { .. }
+            | Trigger::Handler { .. }
+            | Trigger::Webhook { .. }
+            | Trigger::Api
+            | Trigger::Retry { .. }
+            | Trigger::Flow { .. }
+            | Trigger::Continue { .. } => None,
+        };
+        let Some(schedule) = schedule else { return (self.handlers.clone(), None) };
+        let apart = schedule.handlers.tell_of_failures().then(|| schedule.id());
+        (schedule.handlers.or(&self.handlers), apart)
+    }
+
+    /// Whether a recovery is told to anybody: of the runs of the schedule that is told apart, or of
+    /// all others.
+    pub fn awaits_recovery(&self, schedule: Option<&str>) -> bool {
+        let Some(id) = schedule else { return self.handlers.recovery.is_some() };
+        let apart = |known: &&Schedule| known.handlers.tell_of_failures() && known.id() == id;
+        let found = self.schedules.iter().find(apart);
+        found.is_some_and(|own| own.handlers.or(&self.handlers).recovery.is_some())
+    }
+}
+
 /// What a cell interprets.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -327,6 +360,9 @@ pub struct Step {
     /// When it is tried again. Each item or round of a repeated step has tries of its own.
     #[serde(default)]
     pub retry: Option<Retry>,
+    /// Longest active time of one try; of the whole step when it is repeated.
+    #[serde(default)]
+    pub timeout: Option<Duration>,
     /// Whether its error becomes its result, `{ error: { code, message } }`, and the flow goes on.
     #[serde(default)]
     pub continue_on_error: bool,
@@ -347,6 +383,7 @@ impl Step {
             needs: None,
             repeat: None,
             retry: None,
+            timeout: None,
             continue_on_error: false,
             stop_if: None,
         }
@@ -463,6 +500,9 @@ pub struct LiteralCall {
     pub line: u32,
     /// Column, from 1.
     pub column: u32,
+    /// For a service that handles: what, so that its inputs are the facts of that.
+    #[serde(default)]
+    pub handles: Option<Event>,
 }
 
 /// Every live workspace.

@@ -107,6 +107,7 @@ codes! {
     EffectFailed = "SB0509", "an effect failed";
     Cancelled = "SB0510", "a run was cancelled";
     BadValue = "SB0511", "a value that cannot leave a script";
+    StepTimedOut = "SB0512", "a step took too long";
 
     BadRequest = "SB0601", "a request that cannot be read";
     InvalidInputs = "SB0602", "inputs that the flow refuses";

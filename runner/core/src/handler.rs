@@ -44,6 +44,23 @@ pub struct Handlers {
 }
 
 impl Handlers {
+    /// These, and those of a less specific level for what is not among them.
+    #[must_use]
+    pub fn or(&self, less: &Self) -> Self {
+        let either = |a: &Option<Handler>, b: &Option<Handler>| a.clone().or_else(|| b.clone());
+        Self {
+            failure: either(&self.failure, &less.failure),
+            recovery: either(&self.recovery, &less.recovery),
+            success: either(&self.success, &less.success),
+        }
+    }
+
+    /// Whether failures or recoveries are told to somebody of its own: then the failures that a
+    /// recovery ends are its own, too.
+    pub fn tell_of_failures(&self) -> bool {
+        self.failure.is_some() || self.recovery.is_some()
+    }
+
     /// The place of an event's handler; `None` for an event that is no run's.
     pub fn place(&mut self, event: Event) -> Option<&mut Option<Handler>> {
         match event {
@@ -181,7 +198,8 @@ pub fn faults(schema: &Schema, event: Event) -> Vec<crate::inputs::Fault> {
         error: failed.then_some(&plain),
         attempt: 1,
         trigger: "schedule",
-        started_at: Some(Timestamp(0)),
+        // A run can fail, and a call be refused, before anything began.
+        started_at: (!failed).then_some(Timestamp(0)),
         ended_at: Timestamp(0),
         service: called.then_some("service"),
         caller: called.then_some((&flow, &run)),
@@ -246,6 +264,9 @@ mod tests {
         assert!(!fits(&[("ticket", Type::String)], Event::Failure));
         assert!(!fits(&[("attempt", Type::String)], Event::Failure));
         assert!(fits(&[("caller", Type::Object)], Event::CallFailure));
+        let started = [("started_at", Type::String)];
+        assert!(!fits(&started, Event::Failure), "it may never have begun");
+        assert!(fits(&started, Event::Success));
         assert!(faults(&Schema::default(), Event::Success).is_empty());
     }
 }

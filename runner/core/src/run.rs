@@ -199,6 +199,10 @@ pub enum Trigger {
     Retry {
         /// The run that is repeated.
         of: RunId,
+        /// What had started the first of the runs that it repeats; `None` of runs that were
+        /// accepted before this was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        root: Option<Box<Trigger>>,
     },
     /// A run of the same workspace, at the same revision: `flow::run` or `flow::start`.
     Flow {
@@ -211,6 +215,10 @@ pub enum Trigger {
     Continue {
         /// That run.
         of: RunId,
+        /// What had started the first of the runs that it continues; `None` of runs that were
+        /// accepted before this was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        root: Option<Box<Trigger>>,
     },
 }
 
@@ -227,6 +235,26 @@ impl Trigger {
             Self::Flow { .. } => "flow",
             Self::Continue { .. } => "continue",
         }
+    }
+
+    /// What had started the first of the runs that this one repeats or continues; otherwise itself.
+    pub fn root(&self) -> &Self {
+        match self {
+            Self::Retry { root: Some(root), .. } | Self::Continue { root: Some(root), .. } => root,
+            Self::Schedule { .. }
+            | Self::Call { .. }
+            | Self::Flow { .. }
+            | Self::Handler { .. }
+            | Self::Webhook { .. }
+            | Self::Api
+            | Self::Retry { root: None, .. }
+            | Self::Continue { root: None, .. } => self,
+        }
+    }
+
+    /// Whether the run handles the end of another, or repeats or continues one that does.
+    pub fn handles(&self) -> bool {
+        matches!(self.root(), Self::Handler { .. })
     }
 
     /// The run that started this one and may wait for it.

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_core::clock::Timestamp;
-use signalbox_core::run::{Reason, State};
-use signalbox_store::contract::{Expired, Named, Write, Written};
+use signalbox_core::run::{Ending, Reason, State};
+use signalbox_store::contract::{Aftermath, Expired, Named, Write, Written};
 
 use crate::deadline::overdue;
 use crate::events::EventKind;
+use crate::handlers::Ended;
+use crate::options::Error;
 use crate::recorder;
 use crate::shared::Shared;
 
@@ -51,7 +53,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn expire(shared: &Shared, now: Timestamp) -> Result<(), signalbox_store::Error> {
+async fn expire(shared: &Shared, now: Timestamp) -> Result<(), Error> {
     let Expired { answers, retried, overdue, more: _ } = shared.store.expire(now).await?;
     for answer in answers {
         recorder::route(shared, answer).await;
@@ -67,9 +69,9 @@ async fn expire(shared: &Shared, now: Timestamp) -> Result<(), signalbox_store::
 
 /// Fails a run whose deadline has passed; a cell that has it is told to stop it. Between two hands
 /// nobody has it: whoever gets it looks at its deadline first.
-async fn fail(shared: &Shared, late: Named, at: Timestamp) -> Result<(), signalbox_store::Error> {
-    let run = late.run.clone();
-    let write = Write::Fail { run, at, reason: Reason::TimedOut, error: overdue() };
+async fn fail(shared: &Shared, late: Named, at: Timestamp) -> Result<(), Error> {
+    let write = failure(shared, &late, at).await?;
+    let told = recorder::handlers_of(&write);
     match shared.store.commit(vec![write]).await?.into_iter().next() {
         Some(Written::Claimed) => {
             if let Some(link) = shared.find_link(&late.run) {
@@ -78,12 +80,41 @@ async fn fail(shared: &Shared, late: Named, at: Timestamp) -> Result<(), signalb
         }
         Some(written @ (Written::Answered(_) | Written::Done(_))) => {
             ended(shared, late, at);
+            recorder::tell_of_handlers(shared, told, at);
             recorder::route_all(shared, written).await;
         }
         Some(Written::Woken | Written::Suspended { .. } | Written::Fenced | Written::Rejected)
         | None => {}
     }
     Ok(())
+}
+
+/// The end of a run whose deadline has passed, with what it starts.
+async fn failure(shared: &Shared, late: &Named, at: Timestamp) -> Result<Write, Error> {
+    let (reason, error) = (Reason::TimedOut, overdue());
+    let ending = Ending::Failed(reason, error.clone());
+    let aftermath = match aftermath(shared, late, &ending, at).await {
+        Err(error) if error.is_permanent() => {
+            tracing::error!(run = %late.run, %error, "nobody hears of the end of a run");
+            None
+        }
+        known => known?,
+    };
+    Ok(Write::Fail { run: late.run.clone(), at, reason, error, aftermath })
+}
+
+async fn aftermath(
+    shared: &Shared,
+    late: &Named,
+    ending: &Ending,
+    at: Timestamp,
+) -> Result<Option<Box<Aftermath>>, Error> {
+    let view = shared.store.run(&late.run).await?;
+    let (attempt, started_at) = (view.summary.attempt, view.summary.started_at);
+    let run = view.into_run();
+    let Some(pinned) = shared.whose_handlers(&run).await? else { return Ok(None) };
+    let (run, pinned) = (&run, &*pinned);
+    Ok(shared.aftermath(&Ended { run, attempt, pinned, ending, started_at, at }))
 }
 
 fn ended(shared: &Shared, run: Named, at: Timestamp) {

@@ -1,7 +1,13 @@
 //! What the end of a run starts: its handlers, in the transaction that ends it.
 //!
-//! A run that a handler is never starts one. A handler that is in the chain of what led to the
-//! ended run is not started either, so that handlers never lead back to themselves.
+//! A run that handles never starts a handler, nor does one that repeats or continues it. A handler
+//! that is in the chain of what led to the ended run is not started either, so that handlers never
+//! lead back to themselves.
+//!
+//! Handlers are those of the run's own revision. When that is lost, they are those of the revision
+//! that is live: somebody must hear of it.
+
+use std::sync::Arc;
 
 use signalbox_core::catalog::{Kind, Workspace};
 use signalbox_core::clock::Timestamp;
@@ -10,19 +16,22 @@ use signalbox_core::ids::FlowRef;
 use signalbox_core::inputs::Schema;
 use signalbox_core::journal::Failure;
 use signalbox_core::run::{Ending, NewRun, Reason, RunError, State, Trigger};
-use signalbox_core::{DeploymentId, FlowName, Value, broker, value};
-use signalbox_store::contract::{Aftermath, CallRecord, Claim, Handling, Recovery};
+use signalbox_core::{DeploymentId, FlowName, Value, WorkspaceName, broker, value};
+use signalbox_store::contract::{Aftermath, CallRecord, Handling, Recovery};
 
 use crate::broker::Asked;
+use crate::options::Error;
 use crate::revisions::Pinned;
 use crate::shared::Shared;
 
 /// A run that ends now.
 pub(crate) struct Ended<'a> {
-    pub(crate) claim: &'a Claim,
+    pub(crate) run: &'a NewRun,
+    pub(crate) attempt: u32,
     pub(crate) pinned: &'a Pinned,
     pub(crate) ending: &'a Ending,
-    pub(crate) started_at: Timestamp,
+    /// `None`: it never began.
+    pub(crate) started_at: Option<Timestamp>,
     pub(crate) at: Timestamp,
 }
 
@@ -34,14 +43,33 @@ struct Place<'a> {
 }
 
 impl Shared {
+    /// Where the handlers of a run are: its own revision, or the live one when that is lost.
+    ///
+    /// # Errors
+    /// One that may be gone soon.
+    pub(crate) async fn whose_handlers(&self, run: &NewRun) -> Result<Option<Arc<Pinned>>, Error> {
+        match self.revisions.get(run.deployment).await {
+            Ok(pinned) => Ok(Some(pinned)),
+            Err(error) if error.is_permanent() => Ok(self.live_revision(&run.workspace)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The live revision of a workspace.
+    pub(crate) fn live_revision(&self, workspace: &WorkspaceName) -> Option<Arc<Pinned>> {
+        let live = self.live.load();
+        let (spec, info) = live.find(workspace)?;
+        Some(self.revisions.insert(info.deployment, Arc::clone(spec)))
+    }
+
     /// What the end of a run starts, if anything. Costs nothing for a flow without handlers.
     pub(crate) fn aftermath(&self, ended: &Ended<'_>) -> Option<Box<Aftermath>> {
-        let run = &ended.claim.run;
-        if let Trigger::Handler { .. } = run.trigger {
+        let run = ended.run;
+        if run.trigger.handles() {
             return None;
         }
-        let spec = &ended.pinned.spec;
-        let handlers = &spec.flows.get(&run.flow)?.handlers;
+        let flow = ended.pinned.spec.flows.get(&run.flow)?;
+        let (handlers, schedule) = flow.handlers_of(&run.trigger);
         let mut aftermath = Aftermath::default();
         let of = |event, handler: &Option<Handler>| {
             handler.as_ref().and_then(|handler| self.handling(ended, event, handler))
@@ -50,12 +78,12 @@ impl Shared {
             State::Succeeded => {
                 aftermath.started.extend(of(Event::Success, &handlers.success));
                 aftermath.recovery = of(Event::Recovery, &handlers.recovery)
-                    .map(|handling| Recovery::Over(Box::new(handling)));
+                    .map(|handling| Recovery::Over { schedule, started: vec![handling] });
             }
             State::Failed => {
                 aftermath.started.extend(of(Event::Failure, &handlers.failure));
                 aftermath.started.extend(self.failed_call(ended));
-                aftermath.recovery = handlers.recovery.is_some().then_some(Recovery::Awaited);
+                aftermath.recovery = handlers.recovery.map(|_| Recovery::Awaited { schedule });
             }
             State::Cancelled
             | State::Skipped
@@ -68,7 +96,7 @@ impl Shared {
     }
 
     fn handling(&self, ended: &Ended<'_>, event: Event, handler: &Handler) -> Option<Handling> {
-        let run = &ended.claim.run;
+        let run = ended.run;
         let flow = FlowRef { workspace: run.workspace.clone(), flow: run.flow.clone() };
         let error = match ended.ending {
             Ending::Failed(_, error) => Some(error),
@@ -81,9 +109,9 @@ impl Shared {
             state: ended.ending.state().as_str(),
             reason: ended.ending.reason().map(Reason::as_str),
             error,
-            attempt: ended.claim.attempt,
+            attempt: ended.attempt,
             trigger: run.trigger.kind(),
-            started_at: Some(ended.started_at),
+            started_at: ended.started_at,
             ended_at: ended.at,
             service: None,
             caller: None,
@@ -100,8 +128,13 @@ impl Shared {
 
     /// The platform's handler of a call that a domain made and whose run failed.
     fn failed_call(&self, ended: &Ended<'_>) -> Option<Handling> {
-        let run = &ended.claim.run;
-        let Trigger::Call { caller, run: caller_run, service: Some(service) } = &run.trigger else {
+        let run = ended.run;
+        // Whoever called a run waits for its successors, too; not for whoever repeats it.
+        let called = match &run.trigger {
+            Trigger::Continue { root: Some(root), .. } => root,
+            trigger => trigger,
+        };
+        let Trigger::Call { caller, run: caller_run, service: Some(service) } = called else {
             return None;
         };
         let Pinned { spec, deployment, .. } = ended.pinned;
@@ -117,9 +150,9 @@ impl Shared {
             state: State::Failed.as_str(),
             reason: Some(reason.as_str()),
             error: Some(error),
-            attempt: ended.claim.attempt,
+            attempt: ended.attempt,
             trigger: run.trigger.kind(),
-            started_at: Some(ended.started_at),
+            started_at: ended.started_at,
             ended_at: ended.at,
             service: Some(service),
             caller: Some((caller, caller_run)),
@@ -135,7 +168,7 @@ impl Shared {
         record: &CallRecord,
         failure: &Failure,
     ) -> Option<Box<NewRun>> {
-        if let Trigger::Handler { .. } = caller.trigger {
+        if caller.trigger.handles() {
             return None;
         }
         let live = self.live.load();

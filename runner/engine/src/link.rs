@@ -19,7 +19,7 @@ pub(crate) type CellId = u64;
 pub(crate) struct Assignment {
     pub(crate) claim: Claim,
     pub(crate) pinned: Arc<Pinned>,
-    /// Whether a cell that had it with others died: it is evaluated alone, so that whoever kills
+    /// Whether a cell that had it with others died, or the runner may have died of it: it is evaluated alone, so that whoever kills
     /// a cell is known.
     pub(crate) suspect: bool,
 }

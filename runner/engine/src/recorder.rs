@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::Outcome;
 use signalbox_core::run::{NewRun, State};
 use signalbox_core::{FlowName, RunId, WorkspaceName};
@@ -239,10 +240,7 @@ impl Notes {
             let kind = EventKind::Log { run: of.run.clone() };
             shared.events.publish(now, of.workspace.clone(), kind);
         }
-        for RunRef { run, workspace, flow } in self.handlers {
-            let kind = EventKind::Run { run, flow, state: State::Queued };
-            shared.events.publish(now, workspace, kind);
-        }
+        tell_of_handlers(shared, self.handlers, now);
         // A run that may be started can still be refused by a full queue.
         let refused = matches!(outcome, Some(Outcome::Failed(_)));
         if let Some(allowed) = self.call {
@@ -256,14 +254,23 @@ impl Notes {
     }
 }
 
+/// Publishes that handlers are queued.
+pub(crate) fn tell_of_handlers(shared: &Shared, handlers: Vec<RunRef>, at: Timestamp) {
+    for RunRef { run, workspace, flow } in handlers {
+        let kind = EventKind::Run { run, flow, state: State::Queued };
+        shared.events.publish(at, workspace, kind);
+    }
+}
+
 /// The handlers that a write is sure to start.
-fn handlers_of(write: &Write) -> Vec<RunRef> {
+pub(crate) fn handlers_of(write: &Write) -> Vec<RunRef> {
     match write {
         Write::Append { internal: Some(internal), .. } => match &internal.effect {
             InternalEffect::Refused(.., Some(handler)) => vec![RunRef::of(handler)],
             _ => Vec::new(),
         },
-        Write::End { aftermath: Some(aftermath), .. } => {
+        Write::End { aftermath: Some(aftermath), .. }
+        | Write::Fail { aftermath: Some(aftermath), .. } => {
             let of = |handling: &Handling| match handling {
                 Handling::Run(run) => Some(RunRef::of(run)),
                 Handling::Call(_) | Handling::Refused(_) => None,

@@ -56,7 +56,8 @@ impl Shared {
                 kept(&earlier, &view, self.store.journal(&request.run).await?)
             }
         };
-        let trigger = Trigger::Retry { of: request.run };
+        let root = Some(Box::new(view.summary.trigger.root().clone()));
+        let trigger = Trigger::Retry { of: request.run, root };
         let run = self.new_run(flow, deployment, trigger, &inputs)?;
         let accept = Accept { run, slot: None, idempotency: None, queue_bound };
         Ok(self.accept(accept, record).await?.run)

@@ -29,6 +29,8 @@ mod revisions;
 mod store;
 mod timeline;
 mod trace;
+#[cfg(test)]
+mod waits;
 mod world;
 
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@ use signalbox_core::diagnostic::{Diagnostic, Place};
 use signalbox_core::ids::WorkspaceName;
 
 use super::fault::Fault;
+use crate::handlers;
 
 /// The faults of all calls.
 pub(super) fn faults(catalog: &Catalog) -> Vec<Fault> {
@@ -51,6 +52,11 @@ fn fault(catalog: &Catalog, from: &Workspace, call: &LiteralCall) -> Option<Faul
         }
     };
     let callee = catalog.find_flow(&permit.callee.workspace, &permit.callee.flow)?;
+    if let Some(event) = call.handles {
+        let message = handlers::unfit(&callee.inputs, event, &call.target)?;
+        let told = Diagnostic::error(Code::InputsDoNotFit, place, message).help(handlers::FACTS);
+        return Some(of(other, told));
+    }
     let inputs = call.inputs.as_ref()?;
     let given = inputs.iter().map(|(name, value)| (name.as_str(), value.as_ref()));
     let faults = callee.inputs.faults(given);

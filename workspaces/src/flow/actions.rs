@@ -53,6 +53,7 @@ impl Reader<'_> {
             file: self.context.full(self.file),
             line: entry.node.mark.line,
             column: entry.node.mark.column,
+            handles: None,
         });
         Some(Action::Flow { flow: flow.to_string(), inputs })
     }
@@ -154,6 +155,7 @@ impl Reader<'_> {
             file: self.context.full(self.file),
             line: mark.line,
             column: mark.column,
+            handles: None,
         });
         Some(Action::Call { target, inputs })
     }

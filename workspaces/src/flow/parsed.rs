@@ -8,7 +8,7 @@ use signalbox_core::handler::Handlers;
 use signalbox_core::inputs::Schema;
 use signalbox_core::turn::Settings;
 
-use crate::handlers::Named;
+use crate::handlers::OfFlow;
 
 /// A flow whose scripts are not checked yet.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Parsed {
     /// The script files of its steps, from the workspace's folder.
     pub(crate) scripts: BTreeSet<String>,
     /// The handlers that its file names.
-    pub(crate) handlers: Vec<Named>,
+    pub(crate) handlers: OfFlow,
 }
 
 /// A bare `.rhai` file as a flow.
@@ -33,14 +33,14 @@ pub(crate) fn bare(file: &str) -> Parsed {
         },
         code: Vec::new(),
         scripts: BTreeSet::from([file.to_owned()]),
-        handlers: Vec::new(),
+        handlers: OfFlow::default(),
     }
 }
 
 /// What stands for a flow whose file cannot be read: its name is taken, nothing else is known.
 pub(crate) fn unreadable(file: &str) -> Parsed {
     let flow = Flow { file: file.to_owned(), ..empty() };
-    Parsed { flow, code: Vec::new(), scripts: BTreeSet::new(), handlers: Vec::new() }
+    Parsed { flow, code: Vec::new(), scripts: BTreeSet::new(), handlers: OfFlow::default() }
 }
 
 fn empty() -> Flow {

@@ -14,7 +14,7 @@ use signalbox_core::source::Folder;
 use super::{Parsed, inputs, turns};
 use crate::faults::Faults;
 use crate::fields::{self, Fields};
-use crate::handlers::{self, Named};
+use crate::handlers::{self, OfFlow};
 use crate::sources::is_script;
 use crate::units;
 use crate::yaml::{self, Node, Tree};
@@ -82,7 +82,7 @@ pub(crate) fn parse(
             starts: Vec::new(),
             sees: Vec::new(),
             nesting: 0,
-            handlers: Vec::new(),
+            handlers: OfFlow::default(),
         };
         let flow = reader.flow(&node)?;
         let Reader { code, scripts, calls, starts, handlers, .. } = reader;
@@ -104,7 +104,7 @@ pub(super) struct Reader<'a> {
     sees: Vec<&'static str>,
     /// How many lists of steps are around this place.
     pub(super) nesting: usize,
-    handlers: Vec<Named>,
+    pub(super) handlers: OfFlow,
 }
 
 impl Reader<'_> {
@@ -117,7 +117,7 @@ impl Reader<'_> {
         let deadline = self.deadline(&fields, timeout);
         let retry = self.retry(&fields);
         let retry_if = retry.as_ref().and_then(|retry| retry.retry_if.clone());
-        self.handlers = handlers::read(&fields, &Event::OF_RUNS, self.faults);
+        self.handlers.own = handlers::read(&fields, &Event::OF_RUNS, self.faults);
         let turns = turns::read(&fields, &schema, self.faults);
         let steps = self.steps(&fields);
         let output = fields.get("output").map(|node| self.template(node));
@@ -137,7 +137,8 @@ impl Reader<'_> {
         })
     }
 
-    fn timeout(&mut self, fields: &Fields<'_>) -> Option<Duration> {
+    /// `timeout` of a flow or a step: active time.
+    pub(super) fn timeout(&mut self, fields: &Fields<'_>) -> Option<Duration> {
         let week = Duration::from_hours(7 * 24);
         let timeout = fields.duration("timeout", Duration::from_millis(1)..=week, self.faults)?;
         let most = self.context.run_time;

@@ -7,6 +7,7 @@ use signalbox_core::check::ScriptKind;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::Diagnostic;
+use signalbox_core::handler::{Event, Handlers};
 use signalbox_core::inputs::Schema;
 use signalbox_core::schedule::{
     Calendar, Dynamic, Error, Fires, Missed, MissedPolicy, Overlap, Schedule, moment,
@@ -16,12 +17,24 @@ use signalbox_core::value::Value;
 use super::reader::Reader;
 use crate::faults::near;
 use crate::fields::{self, Fields};
+use crate::handlers::{self, Named};
 use crate::mark::Mark;
 use crate::yaml::{Node, Tree};
 
-const KNOWN: [&str; 10] = [
-    "name", "cron", "at", "timezone", "inputs", "jitter", "overlap", "missed", "calendar",
+const KNOWN: [&str; 13] = [
+    "name",
+    "cron",
+    "at",
+    "timezone",
+    "inputs",
+    "jitter",
+    "overlap",
+    "missed",
+    "calendar",
     "dynamic",
+    "on_failure",
+    "on_recovery",
+    "on_success",
 ];
 /// Longest cron expression; the longest sensible one lists every minute.
 const MAX_EXPRESSION: usize = 400;
@@ -36,7 +49,7 @@ impl<'a> Reader<'a> {
         let mut schedules = Vec::new();
         let mut known: BTreeMap<String, Mark> = BTreeMap::new();
         for node in flow.list("schedules", self.faults) {
-            let Some(schedule) = self.schedule(node, schema) else { continue };
+            let Some((schedule, handlers)) = self.schedule(node, schema) else { continue };
             if let Some(first) = known.get(&schedule.id()) {
                 let place = self.faults.at(node.mark);
                 let second = self.faults.at(*first);
@@ -52,12 +65,14 @@ impl<'a> Reader<'a> {
             } else {
                 known.insert(schedule.id(), node.mark);
                 schedules.push(schedule);
+                self.handlers.schedules.push(handlers);
             }
         }
         schedules
     }
 
-    fn schedule(&mut self, node: &Node, schema: &Schema) -> Option<Schedule> {
+    /// One schedule, and the handlers that it names.
+    fn schedule(&mut self, node: &Node, schema: &Schema) -> Option<(Schedule, Vec<Named>)> {
         let fields = Fields::open(node, "a schedule", &KNOWN, self.faults)?;
         let name = self.schedule_name(&fields);
         let timezone = fields.text("timezone", self.faults).unwrap_or_else(|| "UTC".to_owned());
@@ -67,6 +82,7 @@ impl<'a> Reader<'a> {
         let missed = self.missed(&fields);
         let dynamic = self.dynamic(&fields, overlap);
         let calendar = self.calendar(&fields);
+        let handlers = handlers::read(&fields, &Event::OF_RUNS, self.faults);
         let fires = self.fires(&fields, &timezone)?;
         let schedule = Schedule {
             name,
@@ -78,9 +94,10 @@ impl<'a> Reader<'a> {
             missed,
             calendar: calendar.map(|(name, _)| name.to_owned()),
             dynamic,
+            handlers: Handlers::default(),
         };
         let calendar = calendar.map(|(_, calendar)| calendar);
-        self.fires_at_all(&schedule, calendar, &fields).then_some(schedule)
+        self.fires_at_all(&schedule, calendar, &fields).then_some((schedule, handlers))
     }
 
     fn schedule_name(&mut self, fields: &Fields<'_>) -> Option<String> {

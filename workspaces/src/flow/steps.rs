@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use signalbox_core::catalog::{MAX_PARALLEL, Repeat, Step};
+use signalbox_core::catalog::{Action, MAX_PARALLEL, Repeat, Step};
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::Diagnostic;
 
@@ -21,7 +21,7 @@ const MAX_ROUNDS: i64 = 10_000;
 const FLOW_ACTIONS: [&str; 3] = ["run", "script", "call"];
 /// What a step can do.
 const ACTIONS: [&str; 7] = ["run", "script", "call", "flow", "sleep", "steps", "switch"];
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 20] = [
     "id",
     "when",
     "needs",
@@ -30,6 +30,7 @@ const KNOWN: [&str; 19] = [
     "while",
     "max",
     "retry",
+    "timeout",
     "continue_on_error",
     "stop_if",
     "run",
@@ -134,23 +135,39 @@ impl Reader<'_> {
         let stop_if = fields.get("stop_if").and_then(|node| self.expression(node, "stop_if"));
         let continue_on_error = fields.truth("continue_on_error", self.faults).unwrap_or(false);
         let needs = self.needs(&fields);
+        let timeout = self.timeout(&fields);
+        self.check_timeout(&fields, repeat.as_ref(), action.as_ref());
         Some(Step {
             when,
             needs,
             repeat,
             retry,
+            timeout,
             continue_on_error,
             stop_if,
             ..Step::new(id?, action?, node.mark.line)
         })
     }
 
-    fn one_action(
+    /// What only waits is not active.
+    fn check_timeout(
         &mut self,
         fields: &Fields<'_>,
-        mark: Mark,
-        ids: &mut Ids,
-    ) -> Option<signalbox_core::catalog::Action> {
+        repeat: Option<&Repeat>,
+        action: Option<&Action>,
+    ) {
+        let waits = matches!(
+            action,
+            Some(Action::Sleep { .. } | Action::Flow { .. } | Action::Call { .. })
+        );
+        if let Some(entry) = fields.entry("timeout").filter(|_| waits && repeat.is_none()) {
+            let message = "`timeout` is active time, and a step that waits for another run or for \
+                           a moment uses none of it";
+            self.faults.warning(Code::InvalidValue, entry.mark, message);
+        }
+    }
+
+    fn one_action(&mut self, fields: &Fields<'_>, mark: Mark, ids: &mut Ids) -> Option<Action> {
         for (name, beside) in BESIDE {
             let Some(entry) = fields.entry(name) else { continue };
             if beside.iter().all(|other| fields.entry(other).is_none()) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rhai::{AST, Engine, EvalAltResult};
 use signalbox_core::catalog::{self, Action, Plan};
@@ -36,6 +37,8 @@ pub(super) struct Step {
     pub(super) retry: Option<Retry>,
     /// The `retry_if` of its retry.
     pub(super) retry_if: Option<Code>,
+    /// Longest active time of a try; of all of it, for a step that is repeated.
+    pub(super) timeout: Option<Duration>,
     pub(super) continue_on_error: bool,
     pub(super) stop_if: Option<Code>,
 }
@@ -47,6 +50,7 @@ impl Step {
             && self.repeat.is_none()
             && self.retry.is_none()
             && self.stop_if.is_none()
+            && self.timeout.is_none()
             && !self.continue_on_error
     }
 }
@@ -151,6 +155,7 @@ impl Compiler<'_> {
             repeat,
             retry: step.retry.clone(),
             retry_if,
+            timeout: step.timeout,
             continue_on_error: step.continue_on_error,
             stop_if: self.optional(step.stop_if.as_deref(), line)?,
         })

@@ -26,7 +26,7 @@ impl Flow<'_> {
             Begin::Failed(failure) => return Err(self.failed(failure, step.line)),
             Begin::Execute => {}
         }
-        let result = match repeat {
+        let result = self.timed(step, true, &|| match repeat {
             Repeat::Foreach { items, parallel } => {
                 let evaluate = |list| {
                     let items = Items { flow: self, step, spot, frame, list, ends: Vec::new() };
@@ -38,7 +38,7 @@ impl Flow<'_> {
                 let rounds = Rounds { flow: self, step, spot, frame, stops: *stops };
                 rounds.evaluate(condition, *max)
             }
-        };
+        });
         self.close(step, result)
     }
 

@@ -16,7 +16,7 @@ use crate::context;
 use crate::effect::{ask, cheap};
 use crate::fault::{Described, HostResult};
 use crate::protocol::Request;
-use crate::run::{After, Begin, Run, Scope, Spot};
+use crate::run::{After, Begin, Late, Run, Scope, Spot};
 use crate::value::to_dynamic;
 
 /// What code sees of a failure.
@@ -87,7 +87,7 @@ impl Flow<'_> {
             }
             let executed = match &known {
                 Some(_) => None,
-                None => match act() {
+                None => match self.timed(step, step.repeat.is_none(), act) {
                     Err(Broken::Error(described)) if !described.limit => Some(described),
                     result => return self.close(step, result),
                 },
@@ -123,6 +123,22 @@ impl Flow<'_> {
         }
     }
 
+    /// Does what a step does within its time.
+    pub(super) fn timed(
+        &self,
+        step: &Step,
+        whole: bool,
+        act: &dyn Fn() -> Result<Value, Broken>,
+    ) -> Result<Value, Broken> {
+        let Some(limit) = step.timeout.filter(|_| whole) else { return act() };
+        self.with_run(|run| run.begin_timed(limit))?;
+        let result = act();
+        let late = context::with(|state| state.run().and_then(Run::end_timed)).flatten();
+        let Some(Late { failure, path }) = late else { return result };
+        await_branches(&path)?;
+        Err(self.failed(failure, step.line))
+    }
+
     /// What a step failed with, and what a response in it said about being asked again.
     fn failure_of(
         &self,
@@ -149,7 +165,8 @@ impl Flow<'_> {
         };
         let text = described.text.clone();
         if !step.continue_on_error || described.limit {
-            context::with(|state| state.run().map(|run| run.abandon_step(text)));
+            let place = described.place.clone();
+            context::with(|state| state.run().map(|run| run.give_up_step(text, place)));
             return Err(Broken::Error(described));
         }
         let (failure, _) = self.failure_of(Some(&described))?;
@@ -224,6 +241,29 @@ impl Pauses<'_> {
         let result = act();
         self.scope = context::with(|state| state.run()?.leave_scope()).flatten();
         result
+    }
+}
+
+/// Waits until nothing is under way any more that branches of a try have asked for.
+fn await_branches(path: &str) -> Result<(), Broken> {
+    loop {
+        let more = context::with(|state| {
+            let run = state.run()?;
+            let asked = run.asked_in(path);
+            if asked.is_empty() {
+                return Some(false);
+            }
+            if run.is_apart() {
+                run.wait_for_any(asked);
+                return None;
+            }
+            state.wait_for_any().map(|()| true)
+        });
+        match more.flatten() {
+            Some(true) => {}
+            Some(false) => return Ok(()),
+            None => return Err(Broken::Stopped(None)),
+        }
     }
 }
 

@@ -80,7 +80,9 @@ pub(super) type Asked = HashMap<Key, (&'static str, Digest)>;
 impl Run {
     /// Whether whatever is evaluated must be unwound.
     pub(crate) fn is_halted(&self) -> bool {
-        self.stop.is_some() || self.branches.last().is_some_and(|branch| branch.waits)
+        self.stop.is_some()
+            || self.late.is_some()
+            || self.branches.last().is_some_and(|branch| branch.waits)
     }
 
     /// Whether what is evaluated is a branch beside which others can go on.
@@ -160,6 +162,15 @@ impl Run {
     pub(crate) fn wait_for(&mut self, key: Key) {
         if let Some(branch) = self.branches.last_mut() {
             branch.on.push(key);
+            branch.waits = true;
+        }
+        operations::look_at_once();
+    }
+
+    /// Has the present branch unwound until one of some effects has its outcome.
+    pub(crate) fn wait_for_any(&mut self, keys: Vec<Key>) {
+        if let Some(branch) = self.branches.last_mut() {
+            branch.on.extend(keys);
             branch.waits = true;
         }
         operations::look_at_once();

@@ -11,6 +11,7 @@ use signalbox_core::journal::{Chunk, Entry, Failure};
 use super::branches::{Asked, Branch};
 use super::random::Random;
 use super::replay::Replay;
+use super::timed::Timer;
 use super::{Scope, Setting};
 use crate::fault::Place;
 use crate::operations;
@@ -70,6 +71,12 @@ pub(crate) struct Run {
     /// What forbids effects at present, innermost last.
     pub(super) pure: Vec<&'static str>,
     pub(super) stop: Option<Stop>,
+    /// Tries whose time is limited, innermost last.
+    pub(super) timers: Vec<Timer>,
+    /// Which of them is over time.
+    pub(super) late: Option<usize>,
+    /// When each of them began in this cell, or what the journal said of it, by path.
+    pub(super) timed: HashMap<String, i64>,
     pub(crate) began: Instant,
     pub(crate) announced: bool,
     pub(crate) random: Random,
@@ -103,6 +110,9 @@ impl Run {
             log_bytes: 0,
             pure: Vec::new(),
             stop: None,
+            timers: Vec::new(),
+            late: None,
+            timed: HashMap::new(),
             began: Instant::now(),
             announced: false,
             thrown: None,

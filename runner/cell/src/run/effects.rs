@@ -24,6 +24,7 @@ impl Run {
 
     /// Counts something that is recorded. `None`: the run must stop.
     pub(crate) fn count_entry(&mut self) -> Option<()> {
+        self.look_at_time();
         if self.is_halted() {
             return None;
         }

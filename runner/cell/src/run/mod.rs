@@ -12,9 +12,11 @@ mod replay;
 mod scope;
 mod setting;
 mod steps;
+mod timed;
 
 pub(crate) use branches::{Aftermath, Spent, Turn, Waiting};
 pub(crate) use current::{After, MAX_RESULT, Run, Stop};
 pub(crate) use scope::{Scope, Spot};
 pub(crate) use setting::Setting;
 pub(crate) use steps::Begin;
+pub(crate) use timed::Late;

@@ -136,6 +136,15 @@ impl Run {
         self.record(key, STEP, print, Outcome::Failed(failure));
     }
 
+    /// Ends the step that was begun last with an error that nothing in the flow expects. A try that was
+    /// over time is on record: a replay would measure anew.
+    pub(crate) fn give_up_step(&mut self, error: String, place: Option<Place>) {
+        match self.thrown(&error).filter(|failure| failure.code == Code::StepTimedOut) {
+            Some(failure) => self.fail_step(failure.clone(), place),
+            None => self.abandon_step(error),
+        }
+    }
+
     /// Ends the step that was begun last with an error that ends the run too. There is no entry: a
     /// replay comes to the same end by itself, and knows the place of the error.
     pub(crate) fn abandon_step(&mut self, error: String) {

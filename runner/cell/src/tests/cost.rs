@@ -136,6 +136,7 @@ fn frames(plan: &Plan, inputs: &str, runs: u32) -> (Vec<u8>, Vec<Vec<u8>>) {
             marker_key: [9; 32],
             seed: 42,
             journal: 0,
+            active_us: 0,
             dynamic: None,
         };
         written(&ToCell::Start(Box::new(start)))

@@ -15,5 +15,6 @@ mod retries;
 mod runner;
 mod steps;
 mod stopping;
+mod timed;
 
 use runner::{Runner, run, steps as plan_of};

@@ -347,6 +347,7 @@ fn zoo() -> Vec<Plan> {
              || step(\"k\", || { sleep(3); state::add(\"a\", 0) >= 0 })]); log::info(\"done\"); x",
         )]),
         super::retries::retried(),
+        super::timed::timed(),
     ]
 }
 

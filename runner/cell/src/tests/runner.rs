@@ -100,6 +100,7 @@ pub(super) struct Runner {
     cell: Option<JoinHandle<()>>,
     next: u32,
     pub(super) attempt: u32,
+    pub(super) active_us: i64,
     pub(super) operations: u64,
     pub(super) sources: BTreeMap<String, String>,
     pub(super) state: BTreeMap<String, Value>,
@@ -137,6 +138,7 @@ impl Runner {
             cell: None,
             next: 0,
             attempt: 1,
+            active_us: 0,
             operations: 10_000_000,
             sources: BTreeMap::new(),
             state: BTreeMap::new(),
@@ -220,6 +222,7 @@ impl Runner {
             marker_key: [9; 32],
             seed: 42,
             journal: u32::try_from(journal.len()).unwrap(),
+            active_us: self.active_us,
             dynamic: self.dynamic.clone(),
         })));
         run
@@ -290,7 +293,12 @@ impl Runner {
                     open += 1;
                     record.most = record.most.max(open);
                     let waits = effect.waits;
-                    match answer(self, &effect.request) {
+                    let hurried = effect.within.as_ref().filter(|_| is_slow(&effect.request));
+                    let answered = match hurried {
+                        Some(within) => Answer::Late(Outcome::Failed(within.failure())),
+                        None => answer(self, &effect.request),
+                    };
+                    match answered {
                         Answer::Unwind => self.send(&ToCell::Unwind { run }),
                         Answer::Never => {}
                         Answer::Late(outcome) if !waits => late.push((*effect, outcome)),
@@ -378,6 +386,11 @@ impl Runner {
         };
         Outcome::Done(encode(&value))
     }
+}
+
+/// Whether an effect takes longer than any step may.
+fn is_slow(request: &Request) -> bool {
+    matches!(request, Request::Http(request) if request.url.contains("slow"))
 }
 
 fn entry(effect: &Effect, outcome: Outcome) -> Entry {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Calendar, Error, Timetable};
 use crate::clock::Timestamp;
+use crate::handler::Handlers;
 use crate::value::Value;
 
 /// A schedule of a flow.
@@ -31,6 +32,8 @@ pub struct Schedule {
     pub calendar: Option<String>,
     /// What is asked for each slot before its run begins.
     pub dynamic: Option<Dynamic>,
+    /// What is started by how its runs end, before what the flow says. Part of no identity.
+    pub handlers: Handlers,
 }
 
 /// Where a schedule's slots come from.
@@ -143,6 +146,7 @@ impl Schedule {
             missed: Missed::default(),
             calendar: None,
             dynamic: None,
+            handlers: Handlers::default(),
         }
     }
 

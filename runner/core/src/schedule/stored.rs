@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Dynamic, Fires, Missed, Overlap, Schedule};
 use crate::clock::Timestamp;
+use crate::handler::Handlers;
 use crate::value::Value;
 
 /// A schedule as it is stored.
@@ -31,6 +32,8 @@ pub(super) struct Stored {
     calendar: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dynamic: Option<Dynamic>,
+    #[serde(default)]
+    handlers: Handlers,
 }
 
 impl From<Stored> for Schedule {
@@ -45,6 +48,7 @@ impl From<Stored> for Schedule {
             missed: stored.missed,
             calendar: stored.calendar,
             dynamic: stored.dynamic,
+            handlers: stored.handlers,
         }
     }
 }
@@ -66,6 +70,7 @@ impl From<Schedule> for Stored {
             missed: schedule.missed,
             calendar: schedule.calendar,
             dynamic: schedule.dynamic,
+            handlers: schedule.handlers,
         }
     }
 }
@@ -73,6 +78,7 @@ impl From<Schedule> for Stored {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handler::Handler;
 
     #[test]
     fn a_schedule_of_the_first_version_is_read_as_it_was_meant() {
@@ -90,6 +96,7 @@ mod tests {
         schedule.overlap = Overlap::CancelRunning;
         schedule.calendar = Some("calendars/a.yaml".to_owned());
         schedule.dynamic = Some(Dynamic { code: "true".to_owned(), line: 7 });
+        schedule.handlers.failure = Some(Handler::Service("alerts.send".to_owned()));
         let text = serde_json::to_string(&schedule).unwrap();
         assert_eq!(serde_json::from_str::<Schedule>(&text).unwrap(), schedule);
     }

@@ -70,6 +70,8 @@ pub(super) struct Pending {
     pub(super) request: Option<Box<signalbox_cell::protocol::Request>>,
     /// The chunk that it waits for.
     pub(super) behind: u32,
+    /// How long it may take.
+    pub(super) within: Option<signalbox_cell::protocol::Within>,
     /// The outside effect that is being performed.
     pub(super) performing: Option<tokio::task::AbortHandle>,
 }
@@ -352,6 +354,7 @@ mod tests {
             next_chunk: 1,
             lost_cells: 0,
             recovered: 0,
+            note: false,
             active_us: 0,
             started_at: None,
         };
@@ -376,6 +379,7 @@ mod tests {
             waiting: None,
             request: None,
             behind: 0,
+            within: None,
             performing: None,
         }
     }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use signalbox_cell::protocol::{About, Start, ToCell};
 use signalbox_core::codes::Code;
-use signalbox_core::journal::Entry;
+use signalbox_core::journal::{Chunk, Entry};
 use signalbox_core::run::{Ending, Reason, RunError, Trigger};
 use signalbox_core::schedule::Dynamic;
+use signalbox_store::contract::{Claim, Write, Written};
 
 use super::active::{Active, size};
 use super::driver::Driver;
@@ -18,9 +19,15 @@ const JOURNAL_FRAME: usize = 1 << 20;
 
 impl Driver {
     /// Sends a run to the cell, with whatever it needs first.
-    pub(super) async fn assign(&mut self, assignment: Assignment) {
+    pub(super) async fn assign(&mut self, mut assignment: Assignment) {
         self.next += 1;
         let number = self.next;
+        if assignment.claim.note && !self.note(&mut assignment.claim).await {
+            self.runs.insert(number, Active::new(assignment, &[]));
+            self.order.push_back(number);
+            self.release(number, false).await;
+            return self.retire().await;
+        }
         match self.frames_of(number, &assignment).await {
             Ok((frames, journal)) => {
                 let link = Link { cell: self.id, commands: self.commands.clone() };
@@ -37,6 +44,8 @@ impl Driver {
             }
             Err(error) => {
                 tracing::error!(run = %assignment.claim.run.id, %error, "cannot prepare a run");
+                let assignment =
+                    if error.is_permanent() { self.heard(assignment) } else { assignment };
                 self.runs.insert(number, Active::new(assignment, &[]));
                 self.order.push_back(number);
                 if error.is_permanent() {
@@ -49,6 +58,40 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// Notes durably that a run is evaluated, before it is: should the runner die of it, the next
+    /// start knows. Answers whether it worked.
+    async fn note(&self, claim: &mut Claim) -> bool {
+        let write = Write::Append {
+            run: claim.run.id.clone(),
+            epoch: claim.epoch,
+            number: claim.next_chunk,
+            started_at: claim.started_at.unwrap_or_else(|| self.shared.clock.now()),
+            chunk: Chunk::default(),
+            internal: None,
+        };
+        match self.shared.store.commit(vec![write]).await.map(|mut written| written.pop()) {
+            Ok(Some(Written::Done(_))) => {
+                claim.note = false;
+                claim.next_chunk += 1;
+                true
+            }
+            Ok(refused) => {
+                tracing::warn!(run = %claim.run.id, ?refused, "cannot note a run");
+                false
+            }
+            Err(error) => {
+                tracing::warn!(run = %claim.run.id, %error, "cannot note a run");
+                false
+            }
+        }
+    }
+
+    /// A run whose files are lost is handled by what is live: its own handlers are lost with them.
+    fn heard(&self, assignment: Assignment) -> Assignment {
+        let live = self.shared.live_revision(&assignment.claim.run.workspace);
+        Assignment { pinned: live.unwrap_or(assignment.pinned), ..assignment }
     }
 
     async fn frames_of(
@@ -74,6 +117,7 @@ impl Driver {
             marker_key: self.shared.secrets.marker_key(&claim.run.id),
             seed,
             journal: entries,
+            active_us: claim.active_us,
             dynamic: dynamic(assignment),
         })));
         Ok((frames, journal))

@@ -39,8 +39,7 @@ impl Driver {
         }
     }
 
-    /// The first run in line is the one that the cell evaluates. One that was evaluated when the runner
-    /// died before is noted durably, so that it is known should that happen again.
+    /// The first run in line is the one that the cell evaluates.
     pub(super) async fn begin_head(&mut self) {
         if self.isolation.is_none() {
             return;
@@ -51,7 +50,6 @@ impl Driver {
             if head.phase == Phase::Sent {
                 head.phase = Phase::Evaluating;
             }
-            let again = head.assignment.claim.recovered > 0;
             let overdue =
                 head.assignment.claim.run.deadline.is_some_and(|at| at <= self.shared.clock.now());
             let why = match (head.cancelled, overdue) {
@@ -59,14 +57,7 @@ impl Driver {
                 (false, true) => Some(Stop::Overdue),
                 (false, false) => None,
             };
-            let note = if again { head.take(true) } else { None };
-            if let Some((chunk, _)) = &note {
-                head.assignment.claim.next_chunk = chunk.saturating_add(1);
-            }
             let Some(number) = self.order.front().copied() else { return };
-            if let Some(chunk) = note {
-                self.append(number, chunk, Then::Nothing).await;
-            }
             if let Some(why) = why {
                 self.stop(number, why);
             }
@@ -122,7 +113,14 @@ impl Driver {
         let (chunk_number, chunk) = active.take(true).unwrap_or_default();
         let started_at = active.started_at(now);
         let Assignment { claim, pinned, .. } = &active.assignment;
-        let ended = Ended { claim, pinned, ending: &ending, started_at, at: now };
+        let ended = Ended {
+            run: &claim.run,
+            attempt: claim.attempt,
+            pinned,
+            ending: &ending,
+            started_at: Some(started_at),
+            at: now,
+        };
         let aftermath = self.shared.aftermath(&ended);
         let write = Write::End {
             run: active.id().clone(),

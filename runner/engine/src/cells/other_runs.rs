@@ -210,7 +210,8 @@ fn successor(
     now: Timestamp,
 ) -> Result<NewRun, Failure> {
     let run = &active.assignment.claim.run;
-    let trigger = Trigger::Continue { of: run.id.clone() };
+    let root = Some(Box::new(run.trigger.root().clone()));
+    let trigger = Trigger::Continue { of: run.id.clone(), root };
     new_run(shared, active, run.flow.clone(), (trigger, run.chain.clone()), inputs, now)
 }
 

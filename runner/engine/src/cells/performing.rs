@@ -1,8 +1,9 @@
 //! Effects that a run asks for: performed, recorded, and their outcomes handed to its cell.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use signalbox_cell::protocol::{Effect, Request, ToCell};
+use signalbox_cell::protocol::{Effect, Request, ToCell, Within};
 use signalbox_core::catalog::ConnectorKind;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::{Chunk, Entry, Failure, Key, Level, LogLine, Outcome};
@@ -23,7 +24,7 @@ impl Driver {
     /// # Errors
     /// What no honest cell asks for: the cell must go.
     pub(super) async fn effect(&mut self, effect: Effect) -> Result<(), String> {
-        let Effect { run, chunk, key, fingerprint, waits, seen, request } = effect;
+        let Effect { run, chunk, key, fingerprint, waits, seen, within, request } = effect;
         self.effects = self.effects.wrapping_add(1);
         let ticket = Ticket { run, effect: self.effects };
         let head = self.head(run)?;
@@ -42,6 +43,7 @@ impl Driver {
             waiting: None,
             request: None,
             behind: 0,
+            within,
             performing: None,
         })?;
         if waits {
@@ -121,7 +123,8 @@ impl Driver {
     /// Performs an effect beside the driver; its outcome comes back as a command.
     fn perform_outside(&mut self, ticket: Ticket, request: Request) {
         let Some(active) = self.runs.get_mut(&ticket.run) else { return };
-        let Some(key) = active.pending(ticket).map(|pending| pending.key.clone()) else { return };
+        let Some(pending) = active.pending(ticket) else { return };
+        let (key, within) = (pending.key.clone(), pending.within.take());
         let context = Context {
             shared: Arc::clone(&self.shared),
             pinned: Arc::clone(&active.assignment.pinned),
@@ -130,7 +133,7 @@ impl Driver {
         };
         let commands = self.commands.clone();
         let task = tokio::spawn(async move {
-            let outcome = effects::perform(&context, request).await;
+            let outcome = limited(effects::perform(&context, request), within).await;
             drop(commands.send(Command::Outcome { ticket, outcome, recorded: false }).await);
         });
         if let Some(pending) = active.pending(ticket) {
@@ -259,4 +262,12 @@ impl Driver {
             self.answer_cell(ticket, outcome);
         }
     }
+}
+
+/// The outcome of an effect, or its failure when it takes longer than it may.
+async fn limited(performing: impl Future<Output = Outcome>, within: Option<Within>) -> Outcome {
+    let Some(within) = within else { return performing.await };
+    let length = Duration::from_micros(within.micros);
+    let outcome = tokio::time::timeout(length, performing).await;
+    outcome.unwrap_or_else(|_| Outcome::Failed(within.failure()))
 }

@@ -199,7 +199,7 @@ impl Dispatcher {
                 self.fail(claim, Some(&pinned), Ending::Failed(Reason::CellLost, error));
             }
             Ok(pinned) => {
-                let suspect = claim.lost_cells > 0;
+                let suspect = claim.lost_cells > 0 || claim.note;
                 let workspace = claim.run.workspace.clone();
                 self.pool(&workspace).place(Assignment { claim, pinned, suspect });
             }
@@ -207,7 +207,8 @@ impl Dispatcher {
                 tracing::error!(run = %claim.run.id, %error, "the revision of a run is lost");
                 let message = format!("its revision is lost: {error}");
                 let error = RunError::plain(Code::Internal, message);
-                self.fail(claim, None, Ending::Failed(Reason::ScriptError, error));
+                let live = self.shared.live_revision(&claim.run.workspace);
+                self.fail(claim, live.as_deref(), Ending::Failed(Reason::ScriptError, error));
             }
             Err(error) => {
                 tracing::error!(run = %claim.run.id, %error, "cannot load the revision of a run");
@@ -217,12 +218,19 @@ impl Dispatcher {
         }
     }
 
-    /// Ends a run that no cell can evaluate. Without its revision nobody knows its handlers.
+    /// Ends a run that no cell can evaluate, with the handlers of a revision.
     fn fail(&self, claim: Claim, pinned: Option<&Pinned>, ending: Ending) {
         let now = self.shared.clock.now();
         let started_at = claim.started_at.unwrap_or(now);
         let aftermath = pinned.and_then(|pinned| {
-            let ended = Ended { claim: &claim, pinned, ending: &ending, started_at, at: now };
+            let ended = Ended {
+                run: &claim.run,
+                attempt: claim.attempt,
+                pinned,
+                ending: &ending,
+                started_at: Some(started_at),
+                at: now,
+            };
             self.shared.aftermath(&ended)
         });
         let write = Write::End {

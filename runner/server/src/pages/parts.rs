@@ -68,9 +68,9 @@ pub(super) fn trigger(root: &str, trigger: &Trigger) -> Markup {
             }
             Trigger::Webhook { webhook } => { "webhook " span.dim { (shown(webhook)) } }
             Trigger::Api => { "api" }
-            Trigger::Retry { of } => { "re-run of " (run_link(root, of)) }
+            Trigger::Retry { of, .. } => { "re-run of " (run_link(root, of)) }
             Trigger::Flow { caller, run } => { "flow " (caller) " " (run_link(root, run)) }
-            Trigger::Continue { of } => { "continues " (run_link(root, of)) }
+            Trigger::Continue { of, .. } => { "continues " (run_link(root, of)) }
         }
     }
 }

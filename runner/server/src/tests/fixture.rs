@@ -235,6 +235,7 @@ fn scan() -> Flow {
             file: "media/flows/monitoring/scan.yaml".to_owned(),
             line: 3,
             column: 1,
+            handles: None,
         }],
         starts: Vec::new(),
     }

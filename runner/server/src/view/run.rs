@@ -222,7 +222,7 @@ impl From<&RunSummary> for RunJson {
             | Trigger::Continue { .. } => None,
         };
         let predecessor = match &run.trigger {
-            Trigger::Continue { of } => Some(of.to_string()),
+            Trigger::Continue { of, .. } => Some(of.to_string()),
             Trigger::Schedule { .. }
             | Trigger::Call { .. }
             | Trigger::Handler { .. }
@@ -324,11 +324,11 @@ impl From<&Trigger> for TriggerJson {
             },
             Trigger::Webhook { webhook } => Self::Webhook { webhook: webhook.clone() },
             Trigger::Api => Self::Api,
-            Trigger::Retry { of } => Self::Retry { of: of.to_string() },
+            Trigger::Retry { of, .. } => Self::Retry { of: of.to_string() },
             Trigger::Flow { caller, run } => {
                 Self::Flow { caller: caller.into(), run: run.to_string() }
             }
-            Trigger::Continue { of } => Self::Continue { of: of.to_string() },
+            Trigger::Continue { of, .. } => Self::Continue { of: of.to_string() },
         }
     }
 }

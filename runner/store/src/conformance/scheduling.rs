@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use signalbox_core::RunId;
 use signalbox_core::clock::Timestamp;
-use signalbox_core::run::{Ending, Reason, State};
+use signalbox_core::run::{Ending, NewRun, Reason, State, Trigger};
 use signalbox_core::schedule::{Overlap, Schedule};
 
-use super::kit::{cancel, end, end_with, new_deployment, schedule, spec};
+use super::kit::{cancel, end, end_with, new_deployment, schedule, spec, succeed_by};
 use super::{Kit, Place};
 use crate::contract::{Accept, Accepted, DeploymentOutcome, Error, Pausable, ScheduleKey, Written};
 
@@ -94,6 +94,30 @@ pub(crate) async fn a_slot_that_cancels_is_not_taken_before_the_earlier_run_has_
     assert!(matches!((*kit).run(&second).await, Err(Error::NotFound(_))), "nothing is recorded");
     kit.write(cancel(&first)).await;
     assert_eq!(fire(&kit, 60_000, Overlap::CancelRunning).await.1, Accepted::Queued);
+}
+
+pub(crate) async fn overlap_follows_a_successor(place: &dyn Place) {
+    let kit = Kit::new(place).await;
+    fire(&kit, 50_000, Overlap::Skip).await;
+    let mut claim = kit.claim_one("one").await;
+    for at in [60_000, 70_000] {
+        let trigger = Trigger::Continue { of: claim.run.id.clone(), root: None };
+        let successor = NewRun { trigger, ..kit.run() };
+        kit.write(succeed_by(&claim, 1, successor.clone())).await;
+        assert_eq!(fire(&kit, at, Overlap::Skip).await.1, Accepted::Skipped, "it goes on");
+        let cancelling = fire(&kit, at + 1, Overlap::CancelRunning).await.1;
+        assert_eq!(cancelling, Accepted::Overlaps(successor.id.clone()));
+        claim = kit.claim_one("one").await;
+        assert_eq!(claim.run, successor);
+    }
+    let (behind, accepted) = fire(&kit, 80_000, Overlap::Queue).await;
+    assert_eq!(accepted, Accepted::Queued);
+    let kit = kit.reopen(place).await;
+    assert_eq!(reason(&kit, &behind).await, Some(Reason::WaitingOverlap));
+    let claims = kit.claims("one", 9).await;
+    assert_eq!(claims.len(), 1, "it waits for the last successor");
+    kit.write(end(&claims[0], 1)).await;
+    assert_eq!(kit.claim_one("one").await.run.id, behind);
 }
 
 fn key() -> ScheduleKey {

@@ -31,13 +31,16 @@ macro_rules! conformance_suite {
             a_schedule_owes_nothing_from_before, a_pin_stays_until_it_is_taken_off;
         handling: an_ending_starts_its_handlers_once, a_refused_ending_starts_nothing,
             a_recovery_is_the_first_success_after_a_failure,
-            a_service_that_handles_is_called_on_record;
+            a_service_that_handles_is_called_on_record,
+            recoveries_of_a_schedule_are_told_apart,
+            a_recovery_that_nobody_was_to_hear_of_is_not_told_later,
+            a_failure_that_nobody_has_starts_its_handlers_once;
         model: random_writes_agree_with_a_small_model;
         pruning: ended_runs_are_forgotten_by_age_and_number, what_is_referred_to_is_kept;
         reopening: what_was_queued_or_running_is_queued_again, a_closed_store_says_so,
             epochs_are_never_given_twice, suspended_runs_stay_suspended;
         scheduling: a_slot_is_skipped_while_an_earlier_run_has_not_ended,
-            runs_of_a_schedule_wait_for_each_other, held_runs_survive_and_can_be_cancelled,
+            runs_of_a_schedule_wait_for_each_other, overlap_follows_a_successor, held_runs_survive_and_can_be_cancelled,
             a_slot_that_cancels_is_not_taken_before_the_earlier_run_has_ended,
             slots_of_a_pause_are_not_owed, what_is_not_there_cannot_be_paused,
             other_slots_than_before_are_not_owed_from_before;
@@ -55,6 +58,7 @@ macro_rules! conformance_suite {
             a_failure_is_a_dead_letter_until_somebody_deals_with_it,
             a_run_can_begin_with_a_record,
             starts_that_found_a_run_evaluated_are_counted,
+            what_a_runner_may_have_died_of_leaves_its_trace_first,
             keys_of_retries_meet_no_entry;
         turning: a_key_lets_in_as_many_as_it_takes,
             a_key_is_kept_through_waits_releases_and_restarts, a_full_key_skips,

@@ -161,7 +161,7 @@ pub(crate) async fn a_run_can_be_cancelled_while_it_waits(place: &dyn Place) {
 }
 
 fn successor_of(claim: &Claim) -> NewRun {
-    let trigger = Trigger::Continue { of: claim.run.id.clone() };
+    let trigger = Trigger::Continue { of: claim.run.id.clone(), root: None };
     NewRun { trigger, ..run_in("two", claim.run.deployment) }
 }
 
@@ -248,7 +248,8 @@ fn due_at(run: NewRun, deadline: i64) -> crate::contract::Accept {
 
 fn late(run: &RunId) -> Write {
     let error = RunError::plain(Code::RunTimedOut, "its deadline has passed");
-    Write::Fail { run: run.clone(), at: Timestamp(60_000), reason: Reason::TimedOut, error }
+    let (run, at, reason) = (run.clone(), Timestamp(60_000), Reason::TimedOut);
+    Write::Fail { run, at, reason, error, aftermath: None }
 }
 
 pub(crate) async fn a_deadline_is_told_and_ends_a_run_that_nobody_has(place: &dyn Place) {
@@ -305,7 +306,7 @@ pub(crate) async fn a_failure_is_a_dead_letter_until_somebody_deals_with_it(plac
         assert!(!kit.dismiss(other, Timestamp(51_000)).await.unwrap());
     }
     assert_eq!(view(&kit, &second).await.dealt_at, Some(Timestamp(50_000)));
-    let again = NewRun { trigger: Trigger::Retry { of: third }, ..kit.run() };
+    let again = NewRun { trigger: Trigger::Retry { of: third, root: None }, ..kit.run() };
     assert_eq!(kit.accept_one(Kit::plain(again)).await, Accepted::Queued);
     assert_eq!(dead(&kit).await, [first]);
 }
@@ -347,6 +348,29 @@ pub(crate) async fn starts_that_found_a_run_evaluated_are_counted(place: &dyn Pl
     kit.write(append(&claim, claim.next_chunk, one_entry(0))).await;
     let kit = kit.reopen(place).await;
     assert_eq!(kit.claim_one("one").await.recovered, 1, "it came further");
+}
+
+pub(crate) async fn what_a_runner_may_have_died_of_leaves_its_trace_first(place: &dyn Place) {
+    let kit = Kit::new(place).await;
+    let run = kit.queued().await;
+    assert!(!kit.claim_one("one").await.note, "nothing is to be paid for in the good case");
+    let mut kit = kit.reopen(place).await;
+    for died in 1..4 {
+        let claim = kit.claim_one("one").await;
+        assert_eq!((&claim.run, claim.note, claim.recovered), (&run, true, died - 1));
+        kit.write(append(&claim, claim.next_chunk, Chunk::default())).await;
+        let later = kit.queued().await;
+        let later_claim = kit.claim_one("one").await;
+        assert_eq!((&later_claim.run, later_claim.note), (&later, false));
+        kit.write(end(&later_claim, 1)).await;
+        kit = kit.reopen(place).await;
+    }
+    let queued = kit.queued().await;
+    kit.close().await.unwrap();
+    let kit = kit.reopen(place).await;
+    let claims = kit.claims("one", 9).await;
+    let found = claims.iter().find(|claim| claim.run == queued).unwrap();
+    assert!(!found.note, "it was closed in good order");
 }
 
 pub(crate) async fn keys_of_retries_meet_no_entry(place: &dyn Place) {

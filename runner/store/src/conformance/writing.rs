@@ -69,6 +69,7 @@ pub(crate) async fn terminal_stays_terminal(place: &dyn Place) {
             at: Timestamp(1),
             reason: Reason::TimedOut,
             error: RunError::plain(Code::RunTimedOut, "late"),
+            aftermath: None,
         };
         let later = vec![
             append(&claim, 1, one_entry(1)),

@@ -88,6 +88,10 @@ pub struct Claim {
     /// Starts of the runner that found it being evaluated since it last came further (an entry was
     /// added, or it was suspended): as often its runner died without that.
     pub recovered: u32,
+    /// Whether an empty chunk must be durable before it is evaluated, so that the next start knows
+    /// of it: an earlier start found it being evaluated, or it was queued when a runner died, which
+    /// may have had it and died of it.
+    pub note: bool,
     /// Active time it used before this claim, in microseconds.
     pub active_us: i64,
     /// When it was first claimed; `None` when this is the first time.
@@ -231,6 +235,8 @@ pub enum Write {
         reason: Reason,
         /// How.
         error: RunError,
+        /// What the ending starts, in the same transaction.
+        aftermath: Option<Box<Aftermath>>,
     },
 }
 
@@ -384,13 +390,22 @@ pub enum Handling {
     Refused(Box<CallRecord>),
 }
 
-/// What an ending means to the handler of recoveries.
+/// What an ending means to the handler of recoveries. Recoveries are of a flow, or of one of its
+/// schedules when that has handlers of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recovery {
-    /// The run failed: the next success of its flow is a recovery.
-    Awaited,
+    /// The run failed: the next success is a recovery.
+    Awaited {
+        /// The schedule, when its failures are told apart from those of the flow's other runs.
+        schedule: Option<String>,
+    },
     /// The run succeeded: the handler starts if a recovery was awaited, which it is no longer.
-    Over(Box<Handling>),
+    Over {
+        /// The schedule, as above.
+        schedule: Option<String>,
+        /// What is started.
+        started: Vec<Handling>,
+    },
 }
 
 /// A change of a value of the state. Values are canonical bytes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::ids::FlowRef;
 use signalbox_core::journal::Key;
-use signalbox_core::run::{Reason, RunError, State, StepRecord, Trigger};
+use signalbox_core::run::{NewRun, Reason, RunError, State, StepRecord, Trigger};
 use signalbox_core::turn::Turn;
 use signalbox_core::{DeploymentId, FlowName, Revision, RunId, WorkspaceName};
 
@@ -104,6 +104,25 @@ pub struct RunView {
     pub dealt_at: Option<Timestamp>,
     /// How it takes its turn among others.
     pub turn: Turn,
+}
+
+impl RunView {
+    /// The run as it was accepted.
+    pub fn into_run(self) -> NewRun {
+        let Self { summary, inputs, chain, deadline, turn, .. } = self;
+        NewRun {
+            id: summary.id,
+            workspace: summary.workspace,
+            flow: summary.flow,
+            deployment: summary.deployment,
+            trigger: summary.trigger,
+            inputs,
+            chain,
+            queued_at: summary.queued_at,
+            deadline,
+            turn,
+        }
+    }
 }
 
 /// Something that a run waits for.

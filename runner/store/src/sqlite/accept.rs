@@ -65,7 +65,7 @@ fn one(tx: &mut Tx<'_>, accept: Accept, record: Option<&Chunk>) -> Result<Accept
     if let Some(key) = &idempotency {
         remember_key(tx, &run, key)?;
     }
-    if let Trigger::Retry { of } = &run.trigger {
+    if let Trigger::Retry { of, .. } = &run.trigger {
         dismiss(tx, of, run.queued_at)?;
     }
     Ok(match turns::place(tx, run, record)? {

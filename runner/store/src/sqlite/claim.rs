@@ -21,7 +21,10 @@ pub(super) async fn claim(shared: &Arc<Shared>, want: &[Want]) -> Result<Vec<Cla
             let read = |seq, epoch| journal::claim(connection, seq, epoch);
             let whole = taken.into_iter().map(|taken| match taken.claim {
                 Some(claim) => Ok(claim),
-                None => read(taken.run.seq, taken.epoch),
+                None => {
+                    let claim = read(taken.run.seq, taken.epoch)?;
+                    Ok(Claim { note: taken.suspect || claim.recovered > 0, ..claim })
+                }
             });
             whole.collect()
         })

@@ -7,6 +7,7 @@ use signalbox_core::catalog::Workspace;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::{DeploymentId, Digest, WorkspaceName};
 
+use super::aftermath;
 use super::columns::to_json;
 use super::schedules;
 use super::tx::Tx;
@@ -55,7 +56,9 @@ fn record(tx: &mut Tx<'_>, new: &NewDeployment) -> Result<DeploymentId, Error> {
         let missing = || Error::NotFound(format!("the workspace of {id}, which goes live"));
         let spec = new.spec.as_deref().ok_or_else(missing)?;
         require_files(tx, spec)?;
+        let before = live(tx, workspace)?;
         make_live(tx, workspace, id, new)?;
+        aftermath::forget_recoveries(tx, workspace, before, spec)?;
         schedules::baselines(tx, spec, new)?;
     }
     Ok(DeploymentId(id))
@@ -100,6 +103,12 @@ fn require_files(tx: &Tx<'_>, spec: &Workspace) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The deployment that is live.
+fn live(tx: &Tx<'_>, workspace: i64) -> Result<Option<i64>, Error> {
+    let sql = "SELECT live FROM workspaces WHERE id = ?";
+    Ok(tx.connection.prepare_cached(sql)?.query_row([workspace], |row| row.get(0))?)
 }
 
 fn make_live(tx: &Tx<'_>, workspace: i64, id: i64, new: &NewDeployment) -> Result<(), Error> {

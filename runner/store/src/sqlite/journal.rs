@@ -114,6 +114,7 @@ pub(super) fn claim(connection: &Connection, seq: i64, epoch: u64) -> Result<Cla
         next_chunk: row.get::<_, Option<u32>>(12)?.unwrap_or(0).saturating_add(1),
         lost_cells: row.get(9)?,
         recovered: row.get(14)?,
+        note: false,
         active_us: row.get(10)?,
         started_at: row.get::<_, Option<i64>>(11)?.map(Timestamp),
     })

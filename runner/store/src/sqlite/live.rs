@@ -4,7 +4,7 @@
 //! wait again. It changes only after a commit, except that a claim takes effect at once and
 //! leaves no trace in the database until its run's first write.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use signalbox_core::clock::Timestamp;
 use signalbox_core::run::{NewRun, Trigger};
@@ -61,6 +61,8 @@ pub(super) struct Live {
     fresh: HashMap<i64, Box<NewRun>>,
     fresh_bytes: usize,
     epoch: u64,
+    /// Runs, by sequence, that a runner which died may have had without a trace.
+    suspects: HashSet<i64>,
     /// Runs that others took the place of, until somebody deals with them.
     pub(super) displaced: Vec<Displaced>,
 }
@@ -70,6 +72,8 @@ pub(super) struct Live {
 pub(super) struct Taken {
     pub(super) run: Queued,
     pub(super) epoch: u64,
+    /// Whether it is among those that a runner which died may have had.
+    pub(super) suspect: bool,
     /// The claim, when the run is in memory; otherwise it must be read.
     pub(super) claim: Option<Claim>,
 }
@@ -78,6 +82,11 @@ impl Live {
     /// Nothing waits yet. Epochs start above those of every earlier opening.
     pub(super) fn new(boot: u32) -> Self {
         Self { epoch: u64::from(boot) << 32, ..Self::default() }
+    }
+
+    /// A runner that died may have had a run.
+    pub(super) fn suspect(&mut self, seq: i64) {
+        self.suspects.insert(seq);
     }
 
     /// How many runs of a workspace wait.
@@ -126,6 +135,7 @@ impl Live {
         self.epoch += 1;
         let epoch = self.epoch;
         let fresh = self.take_fresh(run.seq);
+        let suspect = self.suspects.contains(&run.seq);
         let called = fresh.as_ref().is_some_and(|run| is_called(run));
         let deadline = fresh.as_ref().and_then(|run| run.deadline);
         let claimed = Claimed {
@@ -149,10 +159,11 @@ impl Live {
             next_chunk: 1,
             lost_cells: 0,
             recovered: 0,
+            note: suspect,
             active_us: 0,
             started_at: None,
         });
-        Taken { run, epoch, claim }
+        Taken { run, epoch, suspect, claim }
     }
 
     /// Completes the claim of a run that had to be read.
@@ -180,8 +191,16 @@ impl Live {
     /// Sets or ends a claim.
     pub(super) fn set_claim(&mut self, run: RunId, claim: Option<Claimed>) {
         match claim {
-            Some(claim) => drop(self.claims.insert(run, claim)),
-            None => drop(self.claims.remove(&run)),
+            Some(claim) => {
+                // It has left its trace.
+                self.suspects.remove(&claim.seq);
+                drop(self.claims.insert(run, claim));
+            }
+            None => {
+                if let Some(claim) = self.claims.remove(&run) {
+                    self.suspects.remove(&claim.seq);
+                }
+            }
         }
     }
 

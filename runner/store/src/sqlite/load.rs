@@ -1,6 +1,6 @@
 //! Opening: what the memory is made of, and what the last process left behind.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, Row, TransactionBehavior, params};
 use signalbox_core::clock::Timestamp;
@@ -11,6 +11,9 @@ use super::line::{Queued, Ticket};
 use super::live::Live;
 use super::waits;
 use crate::contract::{Displaced, Error};
+
+/// Runs of one workspace that a runner has at once, at most: sixteen cells with 64 each.
+const SUSPECTS: usize = 1_024;
 
 /// What is known when the store is open.
 pub(super) struct Loaded {
@@ -38,7 +41,14 @@ pub(super) fn load(connection: &mut Connection) -> Result<Loaded, Error> {
     )?;
     let mut live = Live::new(boot);
     hold_keys(&tx, &mut live)?;
+    let died = take_over(&tx)?;
+    let mut first: HashMap<String, usize> = HashMap::new();
     each(&tx, State::Queued, |workspace, run, ticket| {
+        let before = first.entry(workspace.to_owned()).or_default();
+        if died && *before < SUSPECTS {
+            *before += 1;
+            live.suspect(run.seq);
+        }
         live.line.join(&columns::text(workspace)?, run, ticket);
         Ok(())
     })?;
@@ -58,6 +68,20 @@ pub(super) fn load(connection: &mut Connection) -> Result<Loaded, Error> {
     let due = waits::next(&tx, Timestamp(i64::MIN))?;
     tx.commit()?;
     Ok(Loaded { live, deployments, next_seq, due })
+}
+
+/// Says that this process has the database. Answers whether the one before died with it.
+fn take_over(connection: &Connection) -> Result<bool, Error> {
+    let open: bool =
+        connection
+            .query_row("SELECT value FROM numbers WHERE name = 'open'", [], |row| row.get(0))?;
+    connection.execute("UPDATE numbers SET value = 1 WHERE name = 'open'", [])?;
+    Ok(open)
+}
+
+/// Says that this process lets the database go in good order.
+pub(super) fn let_go(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("UPDATE numbers SET value = 0 WHERE name = 'open'", []).map(drop)
 }
 
 /// Runs that have begun and not ended have their keys.

@@ -72,7 +72,9 @@ fn write_one(tx: &mut Tx<'_>, write: Write) -> Result<Written, Error> {
         }
         Write::Park { run, epoch, message, reason } => end::park(tx, &run, epoch, message, reason),
         Write::Cancel { run, at, answer } => settle::cancel(tx, &run, at, &answer),
-        Write::Fail { run, at, reason, error } => settle::fail(tx, &run, at, reason, error),
+        Write::Fail { run, at, reason, error, aftermath } => {
+            settle::fail(tx, &run, at, (reason, error), aftermath.map(|started| *started))
+        }
     }
 }
 

@@ -6,11 +6,12 @@ use signalbox_core::journal::{FORMAT, Key, Outcome};
 use signalbox_core::run::{Ending, Event, Reason, RunError, State, apply};
 use signalbox_core::{FlowName, RunId, WorkspaceName, answer};
 
+use super::aftermath;
 use super::columns::{self, id_bytes, run_id, state_number, to_json};
 use super::line::Queued;
 use super::tx::Tx;
 use super::{schedules, turns, waits};
-use crate::contract::{Answer, Error, Written};
+use crate::contract::{Aftermath, Answer, Error, Written};
 
 /// What is needed to know of a run before it changes without a claim.
 #[derive(Debug)]
@@ -74,12 +75,18 @@ pub(super) fn fail(
     tx: &mut Tx<'_>,
     run: &RunId,
     at: Timestamp,
-    reason: Reason,
-    error: RunError,
+    (reason, error): (Reason, RunError),
+    aftermath: Option<Aftermath>,
 ) -> Result<Written, Error> {
     let text = to_json(&error)?;
     let answer = answer::answer_of(&Ending::Failed(reason, error));
-    end_unclaimed(tx, run, at, (Event::Fail, reason, Some(text)), &answer)
+    let written = end_unclaimed(tx, run, at, (Event::Fail, reason, Some(text)), &answer)?;
+    if let (Written::Done(_) | Written::Answered(_), Some(started)) = (&written, aftermath)
+        && let Some(found) = find(tx, run)?
+    {
+        aftermath::perform(tx, found.seq, at, started)?;
+    }
+    Ok(written)
 }
 
 /// Ends a run in favour of a newer one, before it began.

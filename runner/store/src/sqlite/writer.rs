@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::Cause;
+use super::load;
 use super::names::Names;
 use super::open::Held;
 use super::shared::Shared;
@@ -104,6 +105,12 @@ impl Writer {
         }
         let Self { connection, shared, held, .. } = self;
         shared.readers.close();
+        // A store that is dropped is one whose process died.
+        if !closing.is_empty()
+            && let Err(error) = load::let_go(&connection)
+        {
+            tracing::warn!(%error, "the next start takes this one for one that died");
+        }
         if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         {
             tracing::warn!(%error, "the log stays beside the database until the next start");

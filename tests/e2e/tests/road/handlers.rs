@@ -81,6 +81,11 @@ fn quiet(runner: &Runner<'_>) {
     });
 }
 
+fn rerun(runner: &Runner<'_>, run: &str) {
+    let answer = runner.post(&format!("/runs/{run}/rerun"), &json!({}));
+    runner.ended(answer.json()["id"].as_str().unwrap());
+}
+
 fn id(run: &Value) -> &str {
     run["id"].as_str().unwrap()
 }
@@ -214,6 +219,79 @@ fn a_handler_survives_a_kill_and_starts_once() {
 }
 
 #[test]
+fn a_schedule_has_handlers_of_its_own() {
+    let road = road();
+    let served = "on_failure: note\nschedules:\n  \
+        - { name: night, cron: \"* * * * * *\", on_failure: night, on_recovery: recovered }\n\
+        run: 'if state::get(\"well\") != true { throw \"no\" } 1'\n";
+    road.push_script("shop/flows/night.rhai", "inputs.trigger");
+    road.push_script("shop/flows/mend.rhai", "state::set(\"well\", true)");
+    road.push("shop/flows/nightly.yaml", served);
+    let runner = road.start();
+    let of = |flow: &str| runner.list(&format!("/runs?workspace=shop&flow={flow}&limit=1000"));
+    eventually("the schedule's own handler hears of it", || (of("night").len() > 1).then_some(()));
+    let asked = runner.run("shop/nightly", &json!({}));
+    assert_eq!(handlers(&runner, id(&asked), 1)[0]["flow"], "note");
+    let failed = of("nightly").into_iter().find(|run| run["trigger"]["kind"] == "schedule");
+    runner.result("shop/mend");
+    eventually("the recovery is told", || (!of("recovered").is_empty()).then_some(()));
+    // Whoever runs it again has the schedule's handlers, too, and there is nothing left to tell.
+    let failed = failed.unwrap();
+    rerun(&runner, id(&failed));
+    eventually("it goes on well", || {
+        let well = of("nightly").iter().filter(|run| run["state"] == "succeeded").count();
+        (well > 4).then_some(())
+    });
+    assert_eq!(of("recovered").len(), 1);
+    assert!(of("night").iter().all(|run| run["trigger"]["of"] != asked["id"]));
+    assert_eq!(of("note").len(), 1);
+}
+
+#[test]
+fn a_run_that_is_late_while_it_waits_is_told_of() {
+    let road = road();
+    road.push(
+        "shop/flows/late.yaml",
+        "inputs: { wait: { type: boolean, default: true } }\ndeadline: 1s\n\
+         on_recovery: recovered\nrun: 'if inputs.wait { sleep(3600) } 1'\n",
+    );
+    let runner = road.start();
+    let run = runner.accept("shop/late", &json!({}));
+    let late = runner.ended(&run);
+    assert_eq!((&late["state"], &late["reason"]), (&json!("failed"), &json!("timed_out")));
+    let found = handlers(&runner, &run, 1);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let told = &runner.show(id(&found[0]))["inputs"];
+    assert_eq!((&told["reason"], &told["error"]["code"]), (&json!("timed_out"), &json!("SB0502")));
+    assert_eq!(told["started_at"], late["started_at"]);
+    let well = runner.run("shop/late", &json!({ "wait": false }));
+    assert_eq!(handlers(&runner, id(&well), 1)[0]["flow"], "recovered");
+}
+
+#[test]
+fn what_continues_a_handler_is_one() {
+    let road = road();
+    let again = "if \"error\" in inputs { continue_as(#{}) } throw \"I too\"";
+    road.push_script("shop/flows/again.rhai", again);
+    road.push("shop/flows/bad.yaml", "on_failure: again\nrun: 'throw \"bad\"'\n");
+    let runner = road.start();
+    let failed = runner.run("shop/bad", &json!({}));
+    handlers(&runner, id(&failed), 1);
+    quiet(&runner);
+    let mut states: Vec<_> = runner.list("/runs").iter().map(|run| run["state"].clone()).collect();
+    states.sort_by_key(ToString::to_string);
+    assert_eq!(
+        states,
+        ["failed", "failed", "succeeded"],
+        "the failed one, its handler, and that's successor"
+    );
+    let successor = runner.list("/runs?state=failed&flow=again").remove(0);
+    rerun(&runner, id(&successor));
+    quiet(&runner);
+    assert_eq!(runner.list("/runs").len(), 4, "nor is what repeats it handled");
+}
+
+#[test]
 fn a_cancelled_run_is_nobodys_failure() {
     let road = road();
     road.push_script("shop/flows/long.rhai", "loop { }");
@@ -226,11 +304,42 @@ fn a_cancelled_run_is_nobodys_failure() {
 }
 
 #[test]
-fn a_run_that_its_runner_dies_of_fails_in_the_end_and_its_handler_hears_of_it() {
+fn a_run_whose_revision_is_lost_is_told_of_by_what_is_live() {
+    let road = Scene::platform()
+        .file("ops/flows/naps.yaml", "on_failure: note\nrun: sleep(3600)\n")
+        .script("ops/flows/note.rhai", "inputs.run")
+        .road();
+    let runner = road.start();
+    let run = runner.accept("ops/naps", &json!({}));
+    runner.until(&run, "suspended");
+    let pinned = runner.show(&run)["deployment"].clone();
+    road.push_script("ops/flows/other.rhai", "1");
+    runner.sync();
+    assert!(runner.terminate().success());
+    let db = rusqlite::Connection::open(road.launch.data().join("signalbox.db")).unwrap();
+    db.execute(
+        "UPDATE deployments SET spec = '{' WHERE id = (SELECT min(id) FROM deployments)",
+        [],
+    )
+    .unwrap();
+    db.execute("UPDATE waits SET until = 1", []).unwrap();
+    drop(db);
+    let runner = road.start();
+    assert_eq!(runner.ended(&run)["state"], "failed");
+    let found = handlers(&runner, &run, 1);
+    assert_eq!((found.len(), &found[0]["flow"]), (1, &json!("note")));
+    assert_ne!(found[0]["deployment"], pinned);
+    assert_eq!(runner.show(id(&found[0]))["result"], json!(run));
+}
+
+/// Kills the runner each time that a run asks something of the gate, until the run is over. Answers
+/// how often that was.
+#[track_caller]
+fn die_of(flow: &str) -> usize {
     let gate = Gate::closed();
-    let deadly = format!("on_failure: note\nrun: 'state::add(\"begun\", 1); {}'\n", gate.ask());
+    let flow = format!("on_failure: note\nrun: '{flow} {}'\n", gate.ask());
     let road = Scene::new(&[("ops", "platform", &gate.grant())])
-        .file("ops/flows/deadly.yaml", deadly)
+        .file("ops/flows/deadly.yaml", flow)
         .script("ops/flows/note.rhai", "inputs")
         .road();
     let mut runner = road.start();
@@ -249,9 +358,19 @@ fn a_run_that_its_runner_dies_of_fails_in_the_end_and_its_handler_hears_of_it() 
         runner.kill9();
         runner = road.start();
     }
-    assert!(asked > 2, "it was tried again");
     assert_eq!(runner.show(&run)["reason"], "cell_lost");
     let notes = runner.list("/runs?flow=note&limit=10");
     assert_eq!(notes.len(), 1, "{notes:#?}");
     assert_eq!(runner.ended(notes[0]["id"].as_str().unwrap())["state"], "succeeded");
+    asked
+}
+
+#[test]
+fn a_run_that_its_runner_dies_of_fails_in_the_end_and_its_handler_hears_of_it() {
+    assert!(die_of("state::add(\"begun\", 1);") > 2, "it was tried again");
+}
+
+#[test]
+fn a_run_that_its_runner_dies_of_before_anything_of_it_is_on_record_ends_too() {
+    assert!(die_of("") > 2, "it was tried again");
 }

@@ -41,6 +41,7 @@ mod secrets_places;
 mod sources;
 mod streams;
 mod system;
+mod timed;
 mod turns;
 mod values;
 mod waits;
