@@ -127,25 +127,43 @@ impl Scope<'_> {
             }
             return Some(Handler::Flow(flow.clone()));
         }
-        if self.kind == Kind::Domain
-            && named.event != Event::CallFailure
-            && let Ok(Target::Service(service, _)) = named.name.parse::<Target>()
-            && self.uses.iter().any(|used| used.service == service)
-        {
-            return Some(Handler::Service(named.name.clone()));
+        let found = self.look_up(&named.name, named.event != Event::CallFailure);
+        if found.is_none() {
+            self.unknown(&named.name, field, named.at, faults);
         }
-        let name = fields::shown(&named.name);
+        found
+    }
+
+    /// What a name stands for: a flow of the workspace, or a service that a domain uses.
+    pub(crate) fn look_up(&self, name: &str, services: bool) -> Option<Handler> {
+        let flow = name.parse::<FlowName>().ok().filter(|flow| self.schemas.contains_key(flow));
+        if let Some(flow) = flow {
+            return Some(Handler::Flow(flow));
+        }
+        let used = |service| self.uses.iter().any(|used| used.service == service);
+        match name.parse::<Target>() {
+            Ok(Target::Service(service, _))
+                if services && self.kind == Kind::Domain && used(service.clone()) =>
+            {
+                Some(Handler::Service(name.to_owned()))
+            }
+            Ok(Target::Service(..) | Target::Flow(_)) | Err(_) => None,
+        }
+    }
+
+    /// Reports a name that stands for nothing.
+    pub(crate) fn unknown(&self, name: &str, field: &str, at: Mark, faults: &mut Faults) {
+        let shown = fields::shown(name);
         let message = match self.kind {
-            Kind::Platform => format!("`{name}` in `{field}` is no flow of the workspace"),
+            Kind::Platform => format!("`{shown}` in `{field}` is no flow of the workspace"),
             Kind::Domain => format!(
-                "`{name}` in `{field}` is neither a flow of the workspace nor a service in `uses`"
+                "`{shown}` in `{field}` is neither a flow of the workspace nor a service in `uses`"
             ),
         };
         let known = self.schemas.keys().map(FlowName::as_str);
         let services = self.uses.iter().map(|used| used.service.as_str());
-        let help = near(&named.name, known.chain(services));
-        faults.error_with_help(Code::UnknownReference, named.at, message, help);
-        None
+        let help = near(name, known.chain(services));
+        faults.error_with_help(Code::UnknownReference, at, message, help);
     }
 }
 

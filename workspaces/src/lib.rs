@@ -10,6 +10,7 @@
 //! Nothing here fetches, runs a script or touches a disk. Every function takes what it judges and
 //! returns either the whole answer or every fault it has, each with file, line and column.
 
+mod alarms;
 mod calendars;
 pub mod contract;
 mod draft;

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::alarm::Absence;
 use crate::handler::{Event, Handlers};
+use crate::health::Health;
 use crate::ids::{Digest, FlowName, Revision, ServiceName, WorkspaceName};
 use crate::inputs::Schema;
 pub use crate::rate::RateLimit;
@@ -81,6 +83,9 @@ pub struct Workspace {
     /// The flow that is told of calls by domains that failed or were refused; platform only.
     #[serde(default)]
     pub on_call_failure: Option<FlowName>,
+    /// What is still healthy, and who is told when it is not.
+    #[serde(default)]
+    pub health: Option<Health>,
     /// Its flows.
     pub flows: BTreeMap<FlowName, Flow>,
     /// Digest of every script and library, by path from the workspace's folder.
@@ -287,6 +292,9 @@ pub struct Flow {
     /// What is started by how its runs end.
     #[serde(default)]
     pub handlers: Handlers,
+    /// How long it may go without a success.
+    #[serde(default)]
+    pub absence: Option<Absence>,
     /// Calls to other workspaces that can be seen in its steps and scripts.
     pub calls: Vec<LiteralCall>,
     /// Starts of flows of the same workspace that can be seen there; each target is a flow's name.

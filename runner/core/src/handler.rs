@@ -27,6 +27,19 @@ pub enum Handler {
     Flow(FlowName),
     /// A service of the platform, `name` or `name@version`, called through the broker.
     Service(String),
+    /// Each of these, of which none is such a list: a list of handlers, or a group of them.
+    All(Vec<Handler>),
+}
+
+impl Handler {
+    /// The flows and services that it is.
+    pub fn each(&self) -> impl Iterator<Item = &Self> {
+        let (one, all) = match self {
+            Self::Flow(_) | Self::Service(_) => (Some(self), &[][..]),
+            Self::All(all) => (None, &all[..]),
+        };
+        one.into_iter().chain(all)
+    }
 }
 
 /// The handlers of a flow.

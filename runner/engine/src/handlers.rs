@@ -64,6 +64,25 @@ impl Shared {
 
     /// What the end of a run starts, if anything. Costs nothing for a flow without handlers.
     pub(crate) fn aftermath(&self, ended: &Ended<'_>) -> Option<Box<Aftermath>> {
+        let handled = self.handled(ended);
+        if !self.is_expected(ended) {
+            return handled;
+        }
+        let aftermath = handled.map(|aftermath| *aftermath).unwrap_or_default();
+        Some(Box::new(Aftermath { expected: true, ..aftermath }))
+    }
+
+    /// Whether it is a success that the flow's `absence` waits for: of now, not of the revision that
+    /// the run is pinned to.
+    fn is_expected(&self, ended: &Ended<'_>) -> bool {
+        let run = ended.run;
+        let live = self.live.load();
+        let flow = || live.catalog.find_flow(&run.workspace, &run.flow);
+        ended.ending.state() == State::Succeeded
+            && flow().is_some_and(|flow| flow.absence.is_some())
+    }
+
+    fn handled(&self, ended: &Ended<'_>) -> Option<Box<Aftermath>> {
         let run = ended.run;
         if run.trigger.handles() {
             return None;
@@ -123,6 +142,7 @@ impl Shared {
                 self.own(&place, run, &facts, ended.at).map(|run| Handling::Run(Box::new(run)))
             }
             Handler::Service(target) => self.service(target, run, &facts, ended.at),
+            Handler::All(_) => None,
         }
     }
 

@@ -46,6 +46,7 @@ impl Pinned {
             calendars: BTreeMap::new(),
             webhooks: BTreeMap::new(),
             on_call_failure: None,
+            health: None,
             sources: BTreeMap::new(),
         };
         Self { deployment, spec: Arc::new(spec), sources: tokio::sync::OnceCell::new() }

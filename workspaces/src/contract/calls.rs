@@ -12,8 +12,9 @@ use crate::handlers;
 /// The faults of all calls.
 pub(super) fn faults(catalog: &Catalog) -> Vec<Fault> {
     let calls = |workspace: &Workspace| {
-        let all = workspace.flows.values().flat_map(|flow| &flow.calls);
-        all.filter_map(|call| fault(catalog, workspace, call)).collect::<Vec<_>>()
+        let flows = workspace.flows.values().flat_map(|flow| &flow.calls);
+        let health = workspace.health.iter().flat_map(|health| &health.calls);
+        flows.chain(health).filter_map(|call| fault(catalog, workspace, call)).collect::<Vec<_>>()
     };
     catalog.workspaces.values().flat_map(|workspace| calls(workspace)).collect()
 }

@@ -101,6 +101,7 @@ pub fn workspace(name: &str, kind: Kind) -> Workspace {
         uses: BTreeSet::new(),
         webhooks: BTreeMap::new(),
         on_call_failure: None,
+            health: None,
         flows: BTreeMap::new(),
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),

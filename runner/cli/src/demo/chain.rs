@@ -166,6 +166,7 @@ impl Chain {
             Trigger::Schedule { slot, .. } => Some((run.id, slot)),
             Trigger::Call { .. }
             | Trigger::Handler { .. }
+            | Trigger::Alarm { .. }
             | Trigger::Webhook { .. }
             | Trigger::Api
             | Trigger::Retry { .. }
@@ -278,7 +279,7 @@ impl Chain {
         let filter = CallFilter { since: Some(self.since), limit: 1_000, ..CallFilter::default() };
         let page = self.store.calls(filter).await?;
         let mut calls =
-            page.items.into_iter().rev().filter(|call| call.record.caller_run == self.runs[at]);
+            page.items.into_iter().rev().filter(|call| call.record.caller_run.as_ref() == Some(&self.runs[at]));
         if let Some(call) = calls.find(wanted) {
             return match (call.record.decision, call.run) {
                 (CallDecision::Allowed, Some(run)) => {
@@ -288,7 +289,7 @@ impl Chain {
                 (CallDecision::Allowed | CallDecision::Refused, _) => Err(Broken::Refused {
                     target: call.record.target,
                     rule: call.record.rule,
-                    run: call.record.caller_run,
+                    run: self.runs[at].clone(),
                 }),
             };
         }

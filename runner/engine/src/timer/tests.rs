@@ -33,6 +33,7 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         retry: None,
         plan: Plan::default(),
         handlers: signalbox_core::handler::Handlers::default(),
+        absence: None,
         calls: Vec::new(),
         starts: Vec::new(),
     };
@@ -57,6 +58,7 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),
         on_call_failure: None,
+            health: None,
     }
 }
 

@@ -147,7 +147,7 @@ fn call_row(call: &CallView) -> Markup {
             td { (time(record.at)) }
             td { span class={ "state " (class) } { (record.decision.as_str()) } }
             td { (record.rule.as_str()) }
-            td { (record.caller) " " (run_link("", &record.caller_run)) }
+            td { (record.caller) " " @if let Some(run) = &record.caller_run { (run_link("", run)) } @else { span.dim { "alarm" } } }
             td {
                 (shown(&record.target))
                 @if let Some((workspace, flow)) = &record.callee {

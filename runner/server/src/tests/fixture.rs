@@ -189,6 +189,7 @@ fn workspace() -> Workspace {
         uses: BTreeSet::new(),
         webhooks: webhooks(&flow),
         on_call_failure: None,
+            health: None,
         flows: BTreeMap::from([(flow, scan())]),
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),
@@ -227,6 +228,7 @@ fn scan() -> Flow {
         turns: signalbox_core::turn::Settings::default(),
         plan: Plan { steps: vec![step], ..Plan::default() },
         handlers: Handlers::default(),
+        absence: None,
         calls: vec![LiteralCall {
             target: "alerts.send".to_owned(),
             inputs: None,

@@ -373,6 +373,8 @@ pub struct Aftermath {
     pub started: Vec<Handling>,
     /// For a flow that has a handler of recoveries.
     pub recovery: Option<Recovery>,
+    /// Whether it is a success that was expected: no later than its `absence` says.
+    pub expected: bool,
 }
 
 /// What is done about an ending.
@@ -462,8 +464,8 @@ pub struct CallRecord {
     pub rule: Rule,
     /// The calling flow.
     pub caller: FlowRef,
-    /// The calling run.
-    pub caller_run: RunId,
+    /// The calling run; `None` when an alarm called.
+    pub caller_run: Option<RunId>,
     /// What was named, at most 300 bytes.
     pub target: String,
     /// The flow behind it, when it was found.
