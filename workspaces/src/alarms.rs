@@ -19,6 +19,7 @@ use crate::yaml::{Node, Tree};
 const THRESHOLDS: [&str; 4] = ["error_rate", "success_rate", "failed_runs", "average_duration"];
 const HEALTH: [&str; 6] =
     ["error_rate", "success_rate", "failed_runs", "average_duration", "window", "notify"];
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 /// The window when a workspace says nothing.
@@ -90,7 +91,7 @@ fn percent(fields: &Fields<'_>, name: &str, faults: &mut Faults) -> Option<Perce
 /// Reads the `absence` of a flow: a duration, or a map with one.
 pub(crate) fn absence(fields: &Fields<'_>, faults: &mut Faults) -> Option<ParsedAbsence> {
     let entry = fields.entry("absence")?;
-    let (at, bounds) = (entry.mark, MINUTE..=366 * DAY);
+    let (at, bounds) = (entry.mark, SECOND..=366 * DAY);
     if let Tree::Map(_) = entry.node.tree {
         let fields = Fields::open(&entry.node, "an `absence`", &["after", "notify"], faults)?;
         let fields = fields.named_at(at);

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::LiteralCall;
 use crate::clock::Timestamp;
 use crate::handler::Handler;
-use crate::text;
 use crate::value::Value;
 
 /// Rates and averages of fewer runs are not judged: one failure of three says little.
@@ -54,7 +53,8 @@ impl Percent {
     /// The whole.
     pub const ALL: Self = Self(10_000);
 
-    fn fraction(self) -> f64 {
+    /// 0 to 1.
+    pub fn fraction(self) -> f64 {
         f64::from(self.0) / 10_000.0
     }
 }
@@ -103,6 +103,16 @@ impl Tally {
     pub fn average_duration(self) -> Option<f64> {
         ratio(self.duration_us, self.runs()).map(|micros| micros / 1e6)
     }
+
+    /// One of these; `None` without runs.
+    pub fn measure(self, measure: Measure) -> Option<f64> {
+        match measure {
+            Measure::ErrorRate => self.error_rate(),
+            Measure::SuccessRate => self.success_rate(),
+            Measure::FailedRuns => u32::try_from(self.failed).ok().map(f64::from),
+            Measure::AverageDuration => self.average_duration(),
+        }
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure for people and thresholds")]
@@ -146,7 +156,8 @@ impl Measure {
         }
     }
 
-    fn show(self, value: f64) -> String {
+    /// A value of it, for people.
+    pub fn show(self, value: f64) -> String {
         match self {
             Self::ErrorRate | Self::SuccessRate => {
                 let percent = format!("{:.2}", value * 100.0);
@@ -194,38 +205,36 @@ impl std::fmt::Display for Breach {
 }
 
 impl Thresholds {
+    /// What is asked, in the order in which it is listed here.
+    pub fn limits(&self) -> Vec<(Measure, f64)> {
+        let limits = [
+            (Measure::ErrorRate, self.error_rate.map(Percent::fraction)),
+            (Measure::SuccessRate, self.success_rate.map(Percent::fraction)),
+            (Measure::FailedRuns, self.failed_runs.map(f64::from)),
+            (Measure::AverageDuration, self.average_duration.map(|most| most.as_secs_f64())),
+        ];
+        limits.into_iter().filter_map(|(measure, limit)| Some((measure, limit?))).collect()
+    }
+
     /// The thresholds that are not kept, in the order in which they are listed.
     pub fn judge(&self, tally: Tally) -> Vec<Breach> {
-        let enough = tally.runs() >= FEWEST_RUNS;
-        let mut breaches = Vec::new();
-        let mut judge = |measure, value: Option<f64>, limit: Option<f64>, low: bool| {
-            if let (Some(value), Some(limit)) = (value, limit)
-                && if low { value < limit } else { value > limit }
-            {
-                breaches.push(Breach { measure, value, limit });
-            }
+        let judge = |(measure, limit): (Measure, f64)| {
+            let value = tally.measure(measure)?;
+            let kept = match measure {
+                Measure::FailedRuns => value <= limit,
+                _ if tally.runs() < FEWEST_RUNS => true,
+                Measure::ErrorRate | Measure::AverageDuration => value <= limit,
+                Measure::SuccessRate => value >= limit,
+            };
+            (!kept).then_some(Breach { measure, value, limit })
         };
-        let when_enough = |value: Option<f64>| value.filter(|_| enough);
-        let error_rate = self.error_rate.map(Percent::fraction);
-        judge(Measure::ErrorRate, when_enough(tally.error_rate()), error_rate, false);
-        let success_rate = self.success_rate.map(Percent::fraction);
-        judge(Measure::SuccessRate, when_enough(tally.success_rate()), success_rate, true);
-        let failed = u32::try_from(tally.failed).unwrap_or(u32::MAX);
-        judge(Measure::FailedRuns, Some(failed.into()), self.failed_runs.map(f64::from), false);
-        let average = self.average_duration.map(|most| most.as_secs_f64());
-        judge(Measure::AverageDuration, when_enough(tally.average_duration()), average, false);
-        breaches
+        self.limits().into_iter().filter_map(judge).collect()
     }
 
     /// A workspace that was unhealthy is healthy when it was so for this long without a break: a
     /// tenth of the window, so that nobody is told of every run.
     pub fn hold(&self) -> Duration {
         self.window / 10
-    }
-
-    /// One line for people: the window and what is asked of it.
-    pub fn shown_window(&self) -> String {
-        text::duration(&self.window)
     }
 }
 
