@@ -8,13 +8,15 @@ use signalbox_core::codes::Code;
 use signalbox_core::handler::Handler;
 use signalbox_core::health::{Health, Percent, Thresholds};
 use signalbox_core::ids::FlowName;
+use signalbox_core::inputs::Schema;
 
 use crate::faults::Faults;
-use crate::fields::{self, Fields};
+use crate::fields::Fields;
+use crate::groups::{Names, names};
 use crate::handlers::Scope;
 use crate::mark::Mark;
 use crate::units;
-use crate::yaml::{Node, Tree};
+use crate::yaml::Tree;
 
 const THRESHOLDS: [&str; 4] = ["error_rate", "success_rate", "failed_runs", "average_duration"];
 const HEALTH: [&str; 6] =
@@ -24,9 +26,6 @@ const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 /// The window when a workspace says nothing.
 const USUAL_WINDOW: Duration = Duration::from_hours(1);
-
-/// Handlers as a file names them: one, or a list.
-pub(crate) type Names = Vec<(String, Mark)>;
 
 /// `health` before its handlers are looked up.
 #[derive(Debug, Clone)]
@@ -42,22 +41,6 @@ pub(crate) struct ParsedAbsence {
     /// `None`: whoever is told of failures.
     notify: Option<Names>,
     at: Mark,
-}
-
-/// Reads the names of handlers: one, or a list of them.
-pub(crate) fn names(node: &Node, field: &str, faults: &mut Faults) -> Names {
-    let one = |node: &Node, faults: &mut Faults| {
-        fields::text(node, field, faults).map(|name| (name.to_owned(), node.mark))
-    };
-    match &node.tree {
-        Tree::List(items) => {
-            if items.is_empty() {
-                faults.error(Code::InvalidValue, node.mark, format!("`{field}` names nobody"));
-            }
-            items.iter().filter_map(|item| one(item, faults)).collect()
-        }
-        _ => one(node, faults).into_iter().collect(),
-    }
 }
 
 /// Reads the `health` of a workspace.
@@ -123,12 +106,19 @@ impl Scope<'_> {
         let after = parsed.after;
         let Some(names) = &parsed.notify else {
             let notify: Vec<_> = failure.into_iter().flat_map(Handler::each).cloned().collect();
+            let mut calls = Vec::new();
             for handler in &notify {
-                if let Handler::Flow(flow) = handler {
-                    self.takes(flow, Kind::Absence, ("on_failure", parsed.at), faults);
+                match handler {
+                    Handler::Flow(flow) => {
+                        self.takes(flow, Kind::Absence, ("on_failure", parsed.at), faults);
+                    }
+                    Handler::Service(target) => {
+                        calls.push(call((target, Kind::Absence), file, parsed.at));
+                    }
+                    Handler::All(_) => {}
                 }
             }
-            return (Absence { after, notify }, Vec::new());
+            return (Absence { after, notify }, calls);
         };
         if let Some((_, at)) = names.iter().find(|(other, _)| other == name.as_str()) {
             faults.error(Code::InvalidValue, *at, "a flow cannot tell of its own absence");
@@ -143,64 +133,71 @@ impl Scope<'_> {
         kind: Kind,
         (file, faults): (&str, &mut Faults),
     ) -> (Vec<Handler>, Vec<LiteralCall>) {
-        let mut handlers: Vec<Handler> = Vec::new();
-        let mut calls = Vec::new();
+        let mut handlers = Handler::All(Vec::new());
         for (name, at) in names {
             let Some(found) = self.look_up(name, true) else {
                 self.unknown(name, "notify", *at, faults);
                 continue;
             };
-            for handler in found.each().filter(|new| !handlers.contains(new)).cloned().collect::<Vec<_>>() {
-                match &handler {
-                    Handler::Flow(flow) => self.takes(flow, kind, ("notify", *at), faults),
-                    Handler::Service(target) => calls.push(call(target, file, *at)),
-                    Handler::All(_) => {}
+            for handler in found.each() {
+                if let Handler::Flow(flow) = handler {
+                    self.takes(flow, kind, ("notify", *at), faults);
                 }
-                handlers.push(handler);
             }
+            handlers = handlers.and(found);
         }
-        (handlers, calls)
+        let at = |target: &String| names.iter().find(|(name, _)| name == target).or(names.first());
+        let call = |handler: &Handler| match handler {
+            Handler::Service(target) => Some(call((target, kind), file, at(target)?.1)),
+            Handler::Flow(_) | Handler::All(_) => None,
+        };
+        let calls = handlers.each().filter_map(call).collect();
+        (handlers.each().cloned().collect(), calls)
     }
 
     /// Reports a flow that does not take what it would be told of an alarm.
     fn takes(&self, flow: &FlowName, kind: Kind, (field, at): (&str, Mark), faults: &mut Faults) {
-        let Some(schema) = self.schemas.get(flow) else { return };
-        let unfit = alarm::faults(schema, kind);
-        if unfit.is_empty() {
-            return;
+        let unfit = self.schemas.get(flow).and_then(|schema| unfit(schema, kind, flow.as_str()));
+        let Some(mut message) = unfit else { return };
+        if field == "on_failure" {
+            message.push_str("; it handles failures, another one can be named as `notify`");
         }
-        let why: Vec<_> = unfit.iter().map(|f| format!("`{}` {}", f.input, f.message)).collect();
-        let why = why.join("; ");
-        let message = match (kind, field) {
-            (Kind::Absence, "on_failure") => format!(
-                "`{flow}`, which handles failures, does not take what it is told of an absence: {why}"
-            ),
-            (Kind::Absence | Kind::Health, _) => {
-                format!("`{flow}` in `{field}` does not take what it is told: {why}")
-            }
-        };
-        let help = match kind {
-            Kind::Health => {
-                "a handler of health is told `event`, `alert_type`, `severity`, `message`, \
-                 `workspace`, `since`, `recovered`, `breaches` and `window`"
-            }
-            Kind::Absence => {
-                "a handler of absence is told `event`, `alert_type`, `severity`, `message`, \
-                 `workspace`, `flow`, `since`, `recovered`, `counted_from` and `window`; another \
-                 one can be named as `notify`"
-            }
-        };
-        faults.error_with_help(Code::InputsDoNotFit, at, message, Some(help.to_owned()));
+        faults.error_with_help(Code::InputsDoNotFit, at, message, Some(facts(kind).to_owned()));
+    }
+}
+
+/// What is wrong with the inputs of who is told of an alarm.
+pub(crate) fn unfit(schema: &Schema, kind: Kind, name: &str) -> Option<String> {
+    let unfit = alarm::faults(schema, kind);
+    let why: Vec<_> = unfit.iter().map(|f| format!("`{}` {}", f.input, f.message)).collect();
+    let (what, why) = (kind.as_str(), why.join("; "));
+    (!unfit.is_empty())
+        .then(|| format!("`{name}` does not take what it is told of `{what}`: {why}"))
+}
+
+/// What is told of an alarm.
+pub(crate) fn facts(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Health => {
+            "it can take `event`, `alert_type`, `severity`, `message`, `workspace`, `since`, \
+             `recovered`, `breaches` and `window`"
+        }
+        Kind::Absence => {
+            "it can take `event`, `alert_type`, `severity`, `message`, `workspace`, `flow`, `since`, \
+             `recovered`, `counted_from` and `window`"
+        }
     }
 }
 
 /// A service that is told is a call that can be seen: the contract check looks at it.
-fn call(target: &str, file: &str, at: Mark) -> LiteralCall {
+fn call((target, kind): (&str, Kind), file: &str, at: Mark) -> LiteralCall {
     LiteralCall {
         target: target.to_owned(),
         inputs: None,
         file: file.to_owned(),
         line: at.line,
         column: at.column,
+        handles: None,
+        tells: Some(kind),
     }
 }

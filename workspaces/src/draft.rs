@@ -169,7 +169,7 @@ fn check_named_flows(
 /// What is handled for a workspace as a whole.
 #[derive(Debug, Default)]
 struct Handled {
-    on_call_failure: Option<FlowName>,
+    on_call_failure: Vec<FlowName>,
     health: Option<Health>,
 }
 
@@ -182,16 +182,19 @@ fn resolve_handlers(
     faults: &mut Vec<Diagnostic>,
 ) -> Handled {
     let schemas = flows.iter().map(|(name, parsed)| (name.clone(), parsed.flow.inputs.clone()));
-    let scope = Scope { kind, uses: &manifest.uses, schemas: schemas.collect() };
+    let (uses, groups) = (&manifest.uses, &manifest.groups);
+    let scope = Scope { kind, uses, schemas: schemas.collect(), groups };
     let workspace_file = context.full(WORKSPACE_FILE);
     let mut at = Faults::of(workspace_file.as_str());
     let mut handled = Handled::default();
+    scope.check_groups(&mut at);
     for named in &manifest.handlers {
-        if let (Some(Handler::Flow(flow)), Event::CallFailure) =
-            (scope.find(named, &mut at), named.event)
-        {
-            handled.on_call_failure = Some(flow);
-        }
+        let found = scope.find(named, &mut at);
+        let flows = found.iter().flat_map(Handler::each).filter_map(|handler| match handler {
+            Handler::Flow(flow) if named.event == Event::CallFailure => Some(flow.clone()),
+            Handler::Flow(_) | Handler::Service(_) | Handler::All(_) => None,
+        });
+        handled.on_call_failure.extend(flows);
     }
     let health = manifest.health.as_ref();
     handled.health = health.map(|health| scope.health(health, &workspace_file, &mut at));
@@ -279,8 +282,8 @@ fn assemble(
         accepts: manifest.accepts,
         uses: manifest.uses,
         webhooks: manifest.webhooks,
-        on_call_failure: None,
-            health: None,
+        on_call_failure: Vec::new(),
+        health: None,
         flows: flows.into_iter().map(|(name, parsed)| (name, parsed.flow)).collect(),
         sources: texts.keys().filter_map(digest).collect(),
         calendars: BTreeMap::new(),
@@ -390,5 +393,6 @@ fn literal_call(call: FoundCall, file: &str) -> LiteralCall {
         line: call.line,
         column: call.column,
         handles: None,
+        tells: None,
     }
 }

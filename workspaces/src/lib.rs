@@ -17,6 +17,7 @@ mod draft;
 mod faults;
 mod fields;
 mod flow;
+mod groups;
 mod handlers;
 mod locate;
 mod manifest;

@@ -80,9 +80,9 @@ pub struct Workspace {
     /// Requests from outside that start its flows, by name.
     #[serde(default)]
     pub webhooks: BTreeMap<String, Webhook>,
-    /// The flow that is told of calls by domains that failed or were refused; platform only.
-    #[serde(default)]
-    pub on_call_failure: Option<FlowName>,
+    /// The flows that are told of calls by domains that failed or were refused; platform only.
+    #[serde(default, deserialize_with = "crate::handler::one_or_more")]
+    pub on_call_failure: Vec<FlowName>,
     /// What is still healthy, and who is told when it is not.
     #[serde(default)]
     pub health: Option<Health>,
@@ -313,6 +313,7 @@ impl Flow {
             }
             Trigger::Call { .. }
             | Trigger::Handler { .. }
+            | Trigger::Alarm { .. }
             | Trigger::Webhook { .. }
             | Trigger::Api
             | Trigger::Retry { .. }
@@ -507,6 +508,9 @@ pub struct LiteralCall {
     /// For a service that handles: what, so that its inputs are the facts of that.
     #[serde(default)]
     pub handles: Option<Event>,
+    /// For a service that tells of alarms: of which, likewise.
+    #[serde(default)]
+    pub tells: Option<crate::alarm::Kind>,
 }
 
 /// Every live workspace.

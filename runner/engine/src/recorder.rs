@@ -285,11 +285,9 @@ fn ended_of(write: &Write) -> Option<Ended> {
     let failed = match ending.state() {
         State::Succeeded => false,
         State::Failed => true,
-        State::Queued
-        | State::Running
-        | State::Suspended
-        | State::Cancelled
-        | State::Skipped => return None,
+        State::Queued | State::Running | State::Suspended | State::Cancelled | State::Skipped => {
+            return None;
+        }
     };
     let duration = ended_at.since(*started_at).as_micros();
     let duration_us = u64::try_from(duration).unwrap_or(u64::MAX);
@@ -300,7 +298,7 @@ fn ended_of(write: &Write) -> Option<Ended> {
 pub(crate) fn handlers_of(write: &Write) -> Vec<RunRef> {
     match write {
         Write::Append { internal: Some(internal), .. } => match &internal.effect {
-            InternalEffect::Refused(.., Some(handler)) => vec![RunRef::of(handler)],
+            InternalEffect::Refused(.., handlers) => handlers.iter().map(RunRef::of).collect(),
             _ => Vec::new(),
         },
         Write::End { aftermath: Some(aftermath), .. }

@@ -45,7 +45,7 @@ impl Pinned {
             flows: BTreeMap::new(),
             calendars: BTreeMap::new(),
             webhooks: BTreeMap::new(),
-            on_call_failure: None,
+            on_call_failure: Vec::new(),
             health: None,
             sources: BTreeMap::new(),
         };

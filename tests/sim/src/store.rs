@@ -11,9 +11,10 @@ use signalbox_core::journal::{Chunk, Entry};
 use signalbox_core::why::Standing;
 use signalbox_core::{DeploymentId, Digest, RunId, Value, WorkspaceName};
 use signalbox_store::contract::{
-    Accept, Accepted, AlarmChange, Blob, CallFilter, CallView, Claim, Counts, Deployment, Displaced, EndedFilter,
-    Expired, Lately, LiveWorkspace, NewDeployment, Page, Pausable, Pruned, QueueView, Retention, RunFilter,
-    RunSummary, RunView, ScheduleState, Waiting, Want, Watch, Write, Written,
+    Accept, Accepted, AlarmChange, Blob, CallFilter, CallView, Claim, Counts, Deployment,
+    Displaced, EndedFilter, Expired, Lately, LiveWorkspace, NewDeployment, Page, Pausable, Pruned,
+    QueueView, Retention, RunFilter, RunSummary, RunView, ScheduleState, Waiting, Want, Watch,
+    Write, Written,
 };
 use signalbox_store::sqlite::SqliteStore;
 use signalbox_store::{Error, Reply, Store};

@@ -12,11 +12,12 @@ use super::{calls, connectors, environment, folders, webhooks};
 use crate::alarms::{self, ParsedHealth};
 use crate::faults::Faults;
 use crate::fields::Fields;
+use crate::groups::{self, Group};
 use crate::handlers::{self, Named};
 use crate::mark::Mark;
 use crate::yaml::Node;
 
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     "title",
     "description",
     "owner",
@@ -33,6 +34,7 @@ const KNOWN: [&str; 17] = [
     "on_success",
     "on_call_failure",
     "health",
+    "notification_groups",
     "flow_folders",
 ];
 
@@ -53,6 +55,7 @@ pub(crate) struct Manifest {
     pub(crate) webhooks: BTreeMap<String, Webhook>,
     pub(crate) handlers: Vec<Named>,
     pub(crate) health: Option<ParsedHealth>,
+    pub(crate) groups: BTreeMap<String, Group>,
     pub(crate) flow_folders: Vec<(String, Option<Mark>)>,
     /// Flows of its own that the file names, and where.
     pub(crate) named_flows: Vec<(FlowName, Mark)>,
@@ -74,6 +77,7 @@ impl Default for Manifest {
             webhooks: BTreeMap::new(),
             handlers: Vec::new(),
             health: None,
+            groups: BTreeMap::new(),
             flow_folders: folders::usual(),
             named_flows: Vec::new(),
             webhook_marks: BTreeMap::new(),
@@ -110,6 +114,7 @@ pub(crate) fn read(node: &Node, kind: Kind, faults: &mut Faults) -> Manifest {
         webhooks: webhooks.into_iter().map(|found| (found.name, found.webhook)).collect(),
         handlers: handlers::read(&fields, &EVENTS, faults),
         health: alarms::health(&fields, faults),
+        groups: groups::read(&fields, faults),
         flow_folders: folders::read(&fields, faults),
         named_flows,
         env,

@@ -3,9 +3,9 @@
 use rhai::Engine;
 
 use super::{
-    base64, broker, connector, continue_as, csv, env, flow, hash, hmac, http, json, log, metrics, now,
-    parallel, random, regex, response, run, secret, sleep, state, stats, step, text, time, toml,
-    url, uuid, yaml,
+    base64, broker, connector, continue_as, csv, env, flow, hash, hmac, http, json, log, metrics,
+    now, parallel, random, regex, response, run, secret, sleep, state, stats, step, text, time,
+    toml, url, uuid, yaml,
 };
 
 /// Adds every host function to an engine.

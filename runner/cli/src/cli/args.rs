@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, calls, cancel, completion, deployments, dismiss, doctor, explain, flow, health, logs, queue,
-    rerun, rollback, run, runs, schedule, secret, serve, show, status, sync, token, unpin,
+    backup, calls, cancel, completion, deployments, dismiss, doctor, explain, flow, health, logs,
+    queue, rerun, rollback, run, runs, schedule, secret, serve, show, status, sync, token, unpin,
     validate, webhook, workspace,
 };
 use crate::demo;

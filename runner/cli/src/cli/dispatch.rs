@@ -6,8 +6,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use super::args::{Cli, Command};
 use crate::commands::{
-    backup, calls, cancel, completion, deployments, dismiss, doctor, explain, flow, health, logs, queue,
-    rerun, rollback, run, runs, schedule, secret, serve, show, status, sync, token, unpin,
+    backup, calls, cancel, completion, deployments, dismiss, doctor, explain, flow, health, logs,
+    queue, rerun, rollback, run, runs, schedule, secret, serve, show, status, sync, token, unpin,
     validate, webhook, workspace,
 };
 use crate::demo;

@@ -16,13 +16,15 @@ use crate::terminal;
 /// Counted are runs that succeeded or failed within the window of the workspace's `health`, one hour
 /// when it has none.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The exit code is 0 when no alarm is raised and every threshold is kept, and \
+#[command(
+    after_help = "The exit code is 0 when no alarm is raised and every threshold is kept, and \
 1 otherwise.
 
 Examples:
   signalbox health
   signalbox health homeops-financial
-  signalbox health --json | jq '.[].alarms[].message'")]
+  signalbox health --json | jq '.[].alarms[].message'"
+)]
 pub(crate) struct Args {
     /// Only this workspace
     #[arg(value_name = "WORKSPACE")]

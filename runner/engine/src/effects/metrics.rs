@@ -33,9 +33,8 @@ async fn read(
     flow: Option<&FlowName>,
 ) -> Result<Value, Failure> {
     let health = context.shared.health(workspace, flow).await;
-    let failed = |error: crate::options::Error| {
-        Failure::transient(Code::StoreFailed, error.to_string())
-    };
+    let failed =
+        |error: crate::options::Error| Failure::transient(Code::StoreFailed, error.to_string());
     Ok(health.map_err(failed)?.to_value())
 }
 

@@ -136,8 +136,7 @@ mod tests {
             assert!(!gauge.note(run(0, failed), false, minutes(0)));
         }
         assert!(gauge.note(run(0, true), false, minutes(0)));
-        let woken: Vec<_> =
-            (0..12).map(|_| gauge.note(run(1, false), true, minutes(1))).collect();
+        let woken: Vec<_> = (0..12).map(|_| gauge.note(run(1, false), true, minutes(1))).collect();
         assert_eq!(woken.iter().position(|woken| *woken), Some(9));
         assert!(matches!(gauge.judge(true, minutes(1)), Verdict::Same(Some(_))));
         assert!(!gauge.note(run(1, false), true, minutes(1)));

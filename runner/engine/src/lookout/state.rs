@@ -127,13 +127,7 @@ impl Lookout {
     }
 
     /// Takes on what was read.
-    pub(super) fn adopt(
-        &self,
-        wanted: Wanted,
-        watch: Watch,
-        lately: Vec<Lately>,
-        now: Timestamp,
-    ) {
+    pub(super) fn adopt(&self, wanted: Wanted, watch: Watch, lately: Vec<Lately>, now: Timestamp) {
         let Wanted { live, windows, doubts } = wanted;
         let mut state = self.state();
         let noted = state.noted.take().unwrap_or_default();

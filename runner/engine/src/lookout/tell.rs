@@ -120,7 +120,9 @@ impl Shared {
         let (_, info) = live.find(&workspace).ok_or("its workspace is not live")?;
         let flow = match flow {
             Some(flow) => flow,
-            None => HEALTH.parse().map_err(|error: signalbox_core::ids::InvalidName| error.to_string())?,
+            None => HEALTH
+                .parse()
+                .map_err(|error: signalbox_core::ids::InvalidName| error.to_string())?,
         };
         Ok(NewRun {
             id: self.new_id(at).map_err(|error| error.to_string())?,

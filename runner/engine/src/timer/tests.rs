@@ -57,8 +57,8 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         flows: [("f".parse().unwrap(), flow)].into(),
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),
-        on_call_failure: None,
-            health: None,
+        on_call_failure: Vec::new(),
+        health: None,
     }
 }
 

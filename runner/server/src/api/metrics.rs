@@ -61,9 +61,8 @@ fn workspaces(text: &mut Exposition, live: &Live) {
 
 /// What can raise an alarm has a number always, so that an alarm is seen as a change.
 fn alarms(text: &mut Exposition, live: &Live, raised: &[Raised]) {
-    let is_raised = |subject: &Subject| {
-        u64::from(raised.iter().any(|alarm| alarm.subject == *subject))
-    };
+    let is_raised =
+        |subject: &Subject| u64::from(raised.iter().any(|alarm| alarm.subject == *subject));
     let help = "Whether the alarm of a workspace's `health` is raised.";
     text.family("signalbox_workspace_unhealthy", "gauge", help);
     for (name, _) in live.catalog.workspaces.iter().filter(|(_, spec)| spec.health.is_some()) {

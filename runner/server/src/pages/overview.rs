@@ -11,10 +11,10 @@ use signalbox_store::contract::{
     CallDecision, CallFilter, CallView, DeploymentOutcome, RunFilter, RunSummary,
 };
 
-use super::{diagnostic, health};
 use super::layout::{Place, page};
 use super::parts::{duration, run_error, run_link, run_state, state, time, trigger};
 use super::shown::shown;
+use super::{diagnostic, health};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::view::workspace::{Standing, names};
@@ -53,10 +53,7 @@ pub(super) async fn overview(State(app): State<App>) -> Result<Html<String>, Pro
 }
 
 /// The health of every live workspace that says what is healthy, or has an alarm.
-async fn health_of(
-    app: &App,
-    live: &Live,
-) -> Result<BTreeMap<WorkspaceName, Health>, Problem> {
+async fn health_of(app: &App, live: &Live) -> Result<BTreeMap<WorkspaceName, Health>, Problem> {
     let raised = app.engine.alarms();
     let mut all = BTreeMap::new();
     for (name, spec) in &live.catalog.workspaces {

@@ -188,8 +188,8 @@ fn workspace() -> Workspace {
         accepts: BTreeSet::new(),
         uses: BTreeSet::new(),
         webhooks: webhooks(&flow),
-        on_call_failure: None,
-            health: None,
+        on_call_failure: Vec::new(),
+        health: None,
         flows: BTreeMap::from([(flow, scan())]),
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),
@@ -236,6 +236,7 @@ fn scan() -> Flow {
             line: 3,
             column: 1,
             handles: None,
+            tells: None,
         }],
         starts: Vec::new(),
     }

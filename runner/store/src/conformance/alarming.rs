@@ -129,8 +129,7 @@ pub(crate) async fn calls_of_alarms_are_on_record(place: &dyn Place) {
     let trigger = Trigger::Alarm { subject: subject(), recovered: false, service };
     let called = NewRun { trigger, workspace: "two".parse().unwrap(), ..kit.run() };
     let record = crate::contract::CallRecord { caller_run: None, ..record(&kit.run(), "two") };
-    let refused =
-        crate::contract::CallRecord { decision: CallDecision::Refused, ..record.clone() };
+    let refused = crate::contract::CallRecord { decision: CallDecision::Refused, ..record.clone() };
     let run = called.clone();
     let call = NewCall { run, queue_bound: 9, record, wait: false, until: None };
     let started = vec![Handling::Call(Box::new(call)), Handling::Refused(Box::new(refused))];

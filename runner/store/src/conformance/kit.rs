@@ -75,7 +75,7 @@ pub(crate) fn spec(name: &str) -> Workspace {
         accepts: BTreeSet::new(),
         uses: BTreeSet::new(),
         webhooks: BTreeMap::new(),
-        on_call_failure: None,
+        on_call_failure: Vec::new(),
         health: None,
         flows: [("f".parse().unwrap(), flow)].into(),
         sources: [("s.rhai".to_owned(), Digest::of(SCRIPT))].into(),

@@ -361,9 +361,9 @@ pub enum InternalEffect {
         /// The moment.
         until: Timestamp,
     },
-    /// Records that the broker refused a call, and starts the run that handles it, if one does.
+    /// Records that the broker refused a call, and starts the runs that handle it.
     /// The outcome is the failure.
-    Refused(Box<CallRecord>, Failure, Option<Box<NewRun>>),
+    Refused(Box<CallRecord>, Failure, Vec<NewRun>),
 }
 
 /// What the ending of a run starts: once, with the ending, or not at all.

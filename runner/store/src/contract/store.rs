@@ -11,9 +11,10 @@ use signalbox_core::{DeploymentId, Digest, RunId, Value, WorkspaceName};
 use tokio::sync::{Notify, watch};
 
 use super::{
-    Accept, Accepted, AlarmChange, Blob, CallFilter, CallView, Claim, Counts, Deployment, Displaced, EndedFilter, Error,
-    Expired, Lately, LiveWorkspace, NewDeployment, Page, Pausable, Pruned, QueueView, Retention, RunFilter,
-    RunSummary, RunView, ScheduleState, Waiting, Want, Watch, Write, Written,
+    Accept, Accepted, AlarmChange, Blob, CallFilter, CallView, Claim, Counts, Deployment,
+    Displaced, EndedFilter, Error, Expired, Lately, LiveWorkspace, NewDeployment, Page, Pausable,
+    Pruned, QueueView, Retention, RunFilter, RunSummary, RunView, ScheduleState, Waiting, Want,
+    Watch, Write, Written,
 };
 
 /// The answer of an operation, later.

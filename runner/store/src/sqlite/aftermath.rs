@@ -78,9 +78,8 @@ pub(super) fn forget_recoveries(
     };
     for (flow, name, schedule) in awaited {
         let id = Some(schedule.as_str()).filter(|id| !id.is_empty());
-        let tells = |spec: &Workspace| {
-            spec.flows.get(&name).is_some_and(|flow| flow.awaits_recovery(id))
-        };
+        let tells =
+            |spec: &Workspace| spec.flows.get(&name).is_some_and(|flow| flow.awaits_recovery(id));
         if !(tells(spec) && before.as_ref().is_some_and(tells)) {
             let sql = "DELETE FROM failing WHERE flow = ? AND schedule = ?";
             tx.connection.prepare_cached(sql)?.execute(params![flow, schedule])?;
@@ -90,10 +89,7 @@ pub(super) fn forget_recoveries(
 }
 
 /// The recoveries that flows of a workspace await: the flow's number, its name, and the schedule.
-fn awaited(
-    connection: &Connection,
-    workspace: i64,
-) -> Result<Vec<(i64, FlowName, String)>, Error> {
+fn awaited(connection: &Connection, workspace: i64) -> Result<Vec<(i64, FlowName, String)>, Error> {
     let mut statement = connection.prepare_cached(
         "SELECT f.id, f.name, a.schedule FROM failing AS a JOIN flows AS f ON f.id = a.flow
          WHERE f.workspace = ?",

@@ -74,11 +74,7 @@ fn clear(tx: &mut Tx<'_>, subject: &Subject) -> Result<bool, Error> {
 
 /// What a workspace expects from now on. An expectation that is gone takes its alarm with it, and
 /// one with another duration counts anew.
-pub(super) fn expect(
-    tx: &mut Tx<'_>,
-    spec: &Workspace,
-    new: &NewDeployment,
-) -> Result<(), Error> {
+pub(super) fn expect(tx: &mut Tx<'_>, spec: &Workspace, new: &NewDeployment) -> Result<(), Error> {
     let workspace = tx.workspace(&new.workspace)?;
     let mut wanted = BTreeMap::new();
     for (name, flow) in &spec.flows {
@@ -113,7 +109,8 @@ pub(super) fn expect(
 
 /// A workspace that is out of service expects nothing and has no alarm.
 pub(super) fn forget(tx: &Tx<'_>, workspace: i64) -> Result<(), Error> {
-    for sql in ["DELETE FROM expected WHERE workspace = ?", "DELETE FROM alarms WHERE workspace = ?"]
+    for sql in
+        ["DELETE FROM expected WHERE workspace = ?", "DELETE FROM alarms WHERE workspace = ?"]
     {
         tx.connection.prepare_cached(sql)?.execute([workspace])?;
     }
@@ -148,8 +145,7 @@ pub(super) fn watch(connection: &Connection) -> Result<Watch, Error> {
         let text = |column: usize| -> Result<&str, Error> {
             Ok(row.get_ref(column)?.as_str().unwrap_or_default())
         };
-        let flow =
-            FlowRef { workspace: columns::text(text(0)?)?, flow: columns::text(text(1)?)? };
+        let flow = FlowRef { workspace: columns::text(text(0)?)?, flow: columns::text(text(1)?)? };
         let after = Duration::from_micros(columns::unsigned(row.get(3)?)?);
         expected.push(Expected { flow, since: Timestamp(row.get(2)?), after });
     }
@@ -174,7 +170,7 @@ pub(super) fn lately(connection: &Connection, filter: &EndedFilter) -> Result<La
          WHERE seq IN (SELECT seq FROM runs WHERE workspace = ?1 AND (?2 IS NULL OR flow = ?2)
                        ORDER BY seq DESC LIMIT ?3)
            AND state IN (3, 4) AND ended_at IS NOT NULL AND successor IS NULL
-           AND trigger NOT LIKE '{\"kind\":\"handler\"%' AND trigger NOT LIKE '{\"kind\":\"alarm\"%'",
+           AND trigger NOT LIKE '%\"kind\":\"handler\"%' AND trigger NOT LIKE '%\"kind\":\"alarm\"%'",
     )?;
     let mut rows = statement.query(params![workspace, flow, MOST_RUNS])?;
     while let Some(row) = rows.next()? {

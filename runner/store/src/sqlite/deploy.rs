@@ -9,8 +9,8 @@ use signalbox_core::{DeploymentId, Digest, WorkspaceName};
 
 use super::aftermath;
 use super::columns::to_json;
-use super::{alarms, schedules};
 use super::tx::Tx;
+use super::{alarms, schedules};
 use crate::contract::{Blob, DeploymentOutcome, Error, NewDeployment};
 
 /// Records deployments with the content of their files, and makes those live that say so.

@@ -47,10 +47,10 @@ pub(super) fn perform(
             waits::add(tx, caller, key, For::Moment(until))?;
             Ok(Outcome::Pending)
         }
-        InternalEffect::Refused(record, failure, handler) => {
+        InternalEffect::Refused(record, failure, handlers) => {
             record_call(tx, caller, key, &record, None)?;
-            if let Some(handler) = handler {
-                aftermath::enqueue(tx, *handler)?;
+            for handler in handlers {
+                aftermath::enqueue(tx, handler)?;
             }
             Ok(Outcome::Failed(failure))
         }

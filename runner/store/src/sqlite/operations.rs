@@ -15,13 +15,14 @@ use super::prune::Progress;
 use super::tx::Tx;
 use super::writer::Message;
 use super::{
-    SqliteStore, accept, alarms, append, backup, belongings, call_views, claim, deploy, deployment_views,
-    end, journal, line_views, prune, run_views, schedules, settle, waits,
+    SqliteStore, accept, alarms, append, backup, belongings, call_views, claim, deploy,
+    deployment_views, end, journal, line_views, prune, run_views, schedules, settle, waits,
 };
 use crate::contract::{
-    Accept, Accepted, AlarmChange, Blob, CallFilter, CallView, Claim, Counts, Deployment, Displaced, EndedFilter, Error,
-    Expired, Lately, LiveWorkspace, NewDeployment, Page, Pausable, Pruned, QueueView, Reply, Retention,
-    RunFilter, RunSummary, RunView, ScheduleState, Store, Waiting, Want, Watch, Write, Written,
+    Accept, Accepted, AlarmChange, Blob, CallFilter, CallView, Claim, Counts, Deployment,
+    Displaced, EndedFilter, Error, Expired, Lately, LiveWorkspace, NewDeployment, Page, Pausable,
+    Pruned, QueueView, Reply, Retention, RunFilter, RunSummary, RunView, ScheduleState, Store,
+    Waiting, Want, Watch, Write, Written,
 };
 
 fn write_one(tx: &mut Tx<'_>, write: Write) -> Result<Written, Error> {

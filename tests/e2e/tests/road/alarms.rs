@@ -124,7 +124,10 @@ fn a_domain_tells_of_its_health_through_the_broker() {
     let calls = runner.list("/calls?limit=100");
     assert_eq!(calls.len(), 1, "{calls:#?}");
     assert_eq!((&calls[0]["decision"], &calls[0]["run"]), (&json!("allowed"), &run["id"]));
-    assert_eq!((&calls[0]["caller"]["workspace"], &calls[0]["caller"]["run"]), (&json!("shop"), &Value::Null));
+    assert_eq!(
+        (&calls[0]["caller"]["workspace"], &calls[0]["caller"]["run"]),
+        (&json!("shop"), &Value::Null)
+    );
     assert_eq!(calls[0]["state"], "succeeded");
     assert!(runner.client().get("/").text.contains("shop is unhealthy"));
 }
