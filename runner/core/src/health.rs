@@ -156,6 +156,14 @@ impl Measure {
         }
     }
 
+    /// Whether its threshold is the least that is healthy; otherwise it is the most.
+    pub fn is_floor(self) -> bool {
+        match self {
+            Self::SuccessRate => true,
+            Self::ErrorRate | Self::FailedRuns | Self::AverageDuration => false,
+        }
+    }
+
     /// A value of it, for people.
     pub fn show(self, value: f64) -> String {
         match self {

@@ -1,11 +1,13 @@
 //! What everybody outside of the engine speaks to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_core::alarm::Raised;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
+use signalbox_core::health::{Tally, Thresholds};
 use signalbox_core::run::{StepRecord, Trigger};
 use signalbox_core::why::Why;
 use signalbox_core::{DeploymentId, FlowName, RunId, WorkspaceName};
@@ -218,6 +220,11 @@ impl Handle {
         self.shared.health(workspace, flow).await
     }
 
+    /// What is measured of every workspace that says what is healthy, at no cost for the store.
+    pub fn measured(&self) -> BTreeMap<WorkspaceName, (Thresholds, Tally)> {
+        self.shared.measured()
+    }
+
     /// The alarms that are raised, by workspace and flow.
     pub fn alarms(&self) -> Vec<Raised> {
         self.shared.alarms()
@@ -290,7 +297,7 @@ impl Handle {
         &self,
         workspace: &WorkspaceName,
     ) -> Result<Vec<(String, Option<Timestamp>)>, Error> {
-        let mut all = std::collections::BTreeMap::new();
+        let mut all = BTreeMap::new();
         if let Some((spec, _)) = self.live().find(workspace) {
             all.extend(spec.secrets.iter().map(|name| (name.clone(), None)));
         } else {

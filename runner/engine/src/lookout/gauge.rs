@@ -1,7 +1,7 @@
 //! The health of one workspace, as it is measured.
 
 use signalbox_core::clock::Timestamp;
-use signalbox_core::health::{Breach, Ended, Thresholds, Window};
+use signalbox_core::health::{Breach, Ended, Tally, Thresholds, Window};
 
 /// What the measuring of a workspace comes to.
 #[derive(Debug, PartialEq)]
@@ -43,6 +43,11 @@ impl Gauge {
     /// Counts a run that ended before anybody looked.
     pub(super) fn fill(&mut self, ended: Ended) {
         self.window.note(ended);
+    }
+
+    /// The runs that count now.
+    pub(super) fn tally(&mut self, now: Timestamp) -> Tally {
+        self.window.sum(now)
     }
 
     fn breaches(&mut self, now: Timestamp) -> Vec<Breach> {

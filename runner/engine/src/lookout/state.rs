@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use signalbox_core::alarm::{Raised, Subject, Why};
 use signalbox_core::clock::Timestamp;
-use signalbox_core::health::{Ended, Thresholds};
+use signalbox_core::health::{Ended, Tally, Thresholds};
 use signalbox_core::ids::FlowRef;
 use signalbox_core::{FlowName, WorkspaceName};
 use signalbox_store::contract::{Expected, Lately, Watch};
@@ -204,6 +204,15 @@ impl Lookout {
         self.state().raised.remove(subject);
     }
 
+    /// What is measured of every workspace that says what is healthy.
+    pub(super) fn measured(&self, now: Timestamp) -> BTreeMap<WorkspaceName, (Thresholds, Tally)> {
+        let mut state = self.state();
+        let one = |(name, gauge): (&WorkspaceName, &mut Gauge)| {
+            (name.clone(), (gauge.thresholds.clone(), gauge.tally(now)))
+        };
+        state.gauges.iter_mut().map(one).collect()
+    }
+
     /// The alarms that are raised, by workspace and flow.
     pub(super) fn alarms(&self) -> Vec<Raised> {
         self.state().raised.values().cloned().collect()
@@ -220,5 +229,73 @@ fn is_over(alarm: &Raised, last: Timestamp) -> bool {
     match alarm.why {
         Why::Absent { counted_from, .. } => last > counted_from,
         Why::Unhealthy { .. } => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const HOUR: i64 = 3_600_000_000;
+
+    fn hours(hours: i64) -> Timestamp {
+        Timestamp(hours * HOUR)
+    }
+
+    fn flow() -> FlowRef {
+        "shop/nightly".parse().unwrap()
+    }
+
+    /// One flow that may go without a success for 26 hours, from hour 0 on.
+    fn lookout() -> Lookout {
+        let lookout = Lookout::default();
+        let after = Duration::from_hours(26);
+        let expected = Expected { flow: flow(), since: hours(0), after };
+        lookout.state().expected.insert(flow(), expected);
+        lookout
+    }
+
+    /// Raises what is due, as the service does, and answers how many alarms that were.
+    fn raise(lookout: &Lookout, now: Timestamp) -> usize {
+        let due = lookout.due(now).raise;
+        let number = due.len();
+        for (subject, why) in due {
+            lookout.raised(Raised { subject, since: now, why, told: Vec::new() });
+        }
+        number
+    }
+
+    fn succeed(lookout: &Lookout, at: Timestamp) {
+        let FlowRef { workspace, flow } = flow();
+        let ended = Ended { at, failed: false, duration_us: 1 };
+        lookout.note((&workspace, &flow), (ended, false), at);
+    }
+
+    #[test]
+    fn the_clock_neither_doubles_nor_ends_an_absence() {
+        let lookout = lookout();
+        assert_eq!(lookout.due(hours(25)).next, Some(hours(26)));
+        assert_eq!(raise(&lookout, hours(24 * 400)), 1, "the clock jumps ahead");
+        for now in [24 * 400, 1, 30, 24 * 800] {
+            let due = lookout.due(hours(now));
+            assert!(due.raise.is_empty() && due.clear.is_empty(), "at hour {now}: {due:?}");
+        }
+        succeed(&lookout, hours(2));
+        assert_eq!(lookout.due(hours(2)).clear.len(), 1);
+    }
+
+    #[test]
+    fn a_success_clears_the_alarm_and_begins_anew() {
+        let lookout = lookout();
+        succeed(&lookout, hours(20));
+        assert_eq!(lookout.due(hours(45)).next, Some(hours(46)));
+        assert_eq!(raise(&lookout, hours(46)), 1);
+        succeed(&lookout, hours(50));
+        let over = lookout.due(hours(50)).clear;
+        lookout.cleared(&over[0].subject);
+        assert_eq!(lookout.due(hours(50)).next, Some(hours(76)));
+        assert_eq!((raise(&lookout, hours(75)), raise(&lookout, hours(76))), (0, 1));
     }
 }

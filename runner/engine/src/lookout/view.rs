@@ -1,5 +1,6 @@
 //! Health as people and scripts see it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use signalbox_core::alarm::Raised;
@@ -41,7 +42,12 @@ impl Shared {
         self.lookout.alarms()
     }
 
-    /// The health of a live workspace or flow.
+    /// What is measured of every workspace that says what is healthy. Read from memory.
+    pub(crate) fn measured(&self) -> BTreeMap<WorkspaceName, (Thresholds, Tally)> {
+        self.lookout.measured(self.clock.now())
+    }
+
+    /// The health of a live workspace or flow, read from the store.
     pub(crate) async fn health(
         &self,
         workspace: &WorkspaceName,

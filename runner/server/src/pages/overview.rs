@@ -1,12 +1,10 @@
 //! `/`: workspaces, runs, calls, and what fires next.
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
 use axum::response::Html;
 use maud::{Markup, html};
 use signalbox_core::WorkspaceName;
-use signalbox_engine::{Health, Live, NextSlot};
+use signalbox_engine::{Live, NextSlot};
 use signalbox_store::contract::{
     CallDecision, CallFilter, CallView, DeploymentOutcome, RunFilter, RunSummary,
 };
@@ -33,12 +31,14 @@ pub(super) async fn overview(State(app): State<App>) -> Result<Html<String>, Pro
     let calls = store.calls(CallFilter { limit: CALLS, ..CallFilter::default() }).await?;
     let slots = app.engine.next_slots(SLOTS);
     let live = app.engine.live();
-    let health = health_of(&app, &live).await?;
+    let alarms = app.engine.alarms();
+    let measured = app.engine.measured();
+    let health = |name: &WorkspaceName| health::part(name, measured.get(name), &alarms);
     let body = html! {
         @if !live.root_faults.is_empty() {
             section { h2 { "The source" } (diagnostic::list(&live.root_faults)) }
         }
-        section { h2 { "Workspaces" } (workspaces(&live, &health)) }
+        section { h2 { "Workspaces" } (workspaces(&live, health)) }
         section { h2 { "Latest runs" } (runs_table(&runs.items)) }
         section { h2 { "Latest calls" } (calls_table(&calls.items)) }
         section { h2 { "Next" } (slots_table(&slots)) }
@@ -52,27 +52,15 @@ pub(super) async fn overview(State(app): State<App>) -> Result<Html<String>, Pro
     Ok(super::html(page("Overview", place, &body)))
 }
 
-/// The health of every live workspace that says what is healthy, or has an alarm.
-async fn health_of(app: &App, live: &Live) -> Result<BTreeMap<WorkspaceName, Health>, Problem> {
-    let raised = app.engine.alarms();
-    let mut all = BTreeMap::new();
-    for (name, spec) in &live.catalog.workspaces {
-        if spec.health.is_some() || raised.iter().any(|alarm| alarm.subject.workspace == *name) {
-            all.insert(name.clone(), app.engine.health(name, None).await?);
-        }
-    }
-    Ok(all)
-}
-
-fn workspaces(live: &Live, health: &BTreeMap<WorkspaceName, Health>) -> Markup {
+fn workspaces(live: &Live, health: impl Fn(&WorkspaceName) -> Markup) -> Markup {
     let names = names(live);
     html! {
         @if names.is_empty() { p.dim { "Nothing is live yet." } }
-        @for name in names { (workspace(live, name, health.get(name))) }
+        @for name in names { (workspace(live, name, &health(name))) }
     }
 }
 
-fn workspace(live: &Live, name: &WorkspaceName, health: Option<&Health>) -> Markup {
+fn workspace(live: &Live, name: &WorkspaceName, health: &Markup) -> Markup {
     let held = live.find(name);
     let last = live.last.get(name);
     let standing = Standing::of(live, name).as_str();
@@ -91,7 +79,7 @@ fn workspace(live: &Live, name: &WorkspaceName, health: Option<&Health>) -> Mark
                     " since " (time(info.updated_at)) " · " (count(spec.flows.len(), "flow"))
                 }
             }
-            @if let Some(health) = health { (health::part(health)) }
+            (health)
             @if let Some(last) = last {
                 p.dim {
                     "last look: "
