@@ -7,6 +7,7 @@ use signalbox_core::check::{CheckRequest, CheckScript, Facts, FoundCall, ScriptC
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Diagnostic, Place};
 use signalbox_core::handler::{Event, Handler};
+use signalbox_core::health::Health;
 use signalbox_core::ids::{FlowName, Revision};
 use signalbox_core::source::{Folder, SourceFile};
 use signalbox_core::value;
@@ -48,8 +49,7 @@ pub fn read(entry: &RootEntry, revision: &Revision, folder: &Folder) -> Draft {
     let mut flows = read_flows(&manifest, &context, &mut faults);
     check_named_flows(&manifest, &flows, &context, &mut faults);
     check_webhooks(&manifest, &flows, &context, &mut faults);
-    let on_call_failure =
-        resolve_handlers(entry.kind, &manifest, &mut flows, &context, &mut faults);
+    let handled = resolve_handlers(entry.kind, &manifest, &mut flows, &context, &mut faults);
     let (texts, unreadable) = sources::gather(folder);
     faults.extend(unreadable);
     let request = CheckRequest {
@@ -65,7 +65,8 @@ pub fn read(entry: &RootEntry, revision: &Revision, folder: &Folder) -> Draft {
         runs: runs.collect(),
         request,
         workspace: Workspace {
-            on_call_failure,
+            on_call_failure: handled.on_call_failure,
+            health: handled.health,
             calendars: calendars
                 .into_iter()
                 .filter_map(|(name, read)| Some((name, read?)))
@@ -165,35 +166,53 @@ fn check_named_flows(
     faults.append(&mut at.into_list());
 }
 
-/// Gives every flow its handlers. Answers the platform's handler of calls.
+/// What is handled for a workspace as a whole.
+#[derive(Debug, Default)]
+struct Handled {
+    on_call_failure: Vec<FlowName>,
+    health: Option<Health>,
+}
+
+/// Gives every flow its handlers. Answers those of the workspace as a whole.
 fn resolve_handlers(
     kind: Kind,
     manifest: &Manifest,
     flows: &mut BTreeMap<FlowName, Parsed>,
     context: &Context<'_>,
     faults: &mut Vec<Diagnostic>,
-) -> Option<FlowName> {
+) -> Handled {
     let schemas = flows.iter().map(|(name, parsed)| (name.clone(), parsed.flow.inputs.clone()));
-    let scope = Scope { kind, uses: &manifest.uses, schemas: schemas.collect() };
+    let (uses, groups) = (&manifest.uses, &manifest.groups);
+    let scope = Scope { kind, uses, schemas: schemas.collect(), groups };
     let workspace_file = context.full(WORKSPACE_FILE);
     let mut at = Faults::of(workspace_file.as_str());
-    let mut on_call_failure = None;
+    let mut handled = Handled::default();
+    scope.check_groups(&mut at);
     for named in &manifest.handlers {
-        if let (Some(Handler::Flow(flow)), Event::CallFailure) =
-            (scope.find(named, &mut at), named.event)
-        {
-            on_call_failure = Some(flow);
-        }
+        let found = scope.find(named, &mut at);
+        let flows = found.iter().flat_map(Handler::each).filter_map(|handler| match handler {
+            Handler::Flow(flow) if named.event == Event::CallFailure => Some(flow.clone()),
+            Handler::Flow(_) | Handler::Service(_) | Handler::All(_) => None,
+        });
+        handled.on_call_failure.extend(flows);
     }
+    let health = manifest.health.as_ref();
+    handled.health = health.map(|health| scope.health(health, &workspace_file, &mut at));
     faults.append(&mut at.into_list());
     for (name, parsed) in flows {
         let file = context.full(&parsed.flow.file);
         let mut at = Faults::of(file.as_str());
         scope.resolve_own(name, &parsed.handlers, &mut parsed.flow, (&file, &mut at));
         scope.resolve_usual(name, &manifest.handlers, &mut parsed.flow, &workspace_file);
+        if let Some(absence) = &parsed.absence {
+            let failure = parsed.flow.handlers.failure.as_ref();
+            let (absence, calls) = scope.absence(name, absence, failure, (&file, &mut at));
+            parsed.flow.absence = Some(absence);
+            parsed.flow.calls.extend(calls);
+        }
         faults.append(&mut at.into_list());
     }
-    on_call_failure
+    handled
 }
 
 /// Whether what each webhook's `inputs` say fits its flow, as far as it can be said.
@@ -263,7 +282,8 @@ fn assemble(
         accepts: manifest.accepts,
         uses: manifest.uses,
         webhooks: manifest.webhooks,
-        on_call_failure: None,
+        on_call_failure: Vec::new(),
+        health: None,
         flows: flows.into_iter().map(|(name, parsed)| (name, parsed.flow)).collect(),
         sources: texts.keys().filter_map(digest).collect(),
         calendars: BTreeMap::new(),
@@ -373,5 +393,6 @@ fn literal_call(call: FoundCall, file: &str) -> LiteralCall {
         line: call.line,
         column: call.column,
         handles: None,
+        tells: None,
     }
 }

@@ -11,6 +11,7 @@ use signalbox_core::inputs::Schema;
 
 use crate::faults::{Faults, near};
 use crate::fields::{self, Fields};
+use crate::groups::{self, Group};
 use crate::mark::Mark;
 
 /// What a flow that does not take its facts is helped with.
@@ -46,14 +47,15 @@ pub(crate) struct OfFlow {
     pub(crate) schedules: Vec<Vec<Named>>,
 }
 
-/// Reads the handlers of a flow, a schedule or a workspace.
+/// Reads the handlers of a flow, a schedule or a workspace: one for each name of each event.
 pub(crate) fn read(fields: &Fields<'_>, events: &[Event], faults: &mut Faults) -> Vec<Named> {
-    let one = |event: &Event| {
-        let node = fields.get(event.field())?;
-        let name = fields::text(node, event.field(), faults)?.to_owned();
-        Some(Named { event: *event, name, at: node.mark })
-    };
-    events.iter().filter_map(one).collect()
+    let mut named = Vec::new();
+    for event in events {
+        let Some(node) = fields.get(event.field()) else { continue };
+        let names = groups::names(node, event.field(), faults);
+        named.extend(names.into_iter().map(|(name, at)| Named { event: *event, name, at }));
+    }
+    named
 }
 
 /// What names are looked up in.
@@ -62,6 +64,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) kind: Kind,
     pub(crate) uses: &'a BTreeSet<ServiceUse>,
     pub(crate) schemas: BTreeMap<FlowName, Schema>,
+    pub(crate) groups: &'a BTreeMap<String, Group>,
 }
 
 impl Scope<'_> {
@@ -93,7 +96,7 @@ impl Scope<'_> {
                 let message = "a flow cannot handle how it ends itself";
                 faults.error(Code::InvalidValue, named.at, message);
             } else if let Some(handler) = self.find(named, faults) {
-                give((to, calls), named, handler, file);
+                give((to, calls), named, name, &handler, file);
             }
         }
     }
@@ -107,67 +110,107 @@ impl Scope<'_> {
         flow: &mut Flow,
         file: &str,
     ) {
-        for named in usual.iter().filter(|named| named.name != name.as_str()) {
-            let given = flow.handlers.place(named.event).is_none_or(|place| place.is_some());
-            if let (false, Some(handler)) = (given, self.find(named, &mut Faults::of(file))) {
-                give((&mut flow.handlers, &mut flow.calls), named, handler, file);
+        let Flow { handlers, calls, .. } = flow;
+        let mut has = |event: Event| handlers.place(event).is_none_or(|place| place.is_some());
+        let given: Vec<_> = Event::OF_RUNS.into_iter().filter(|event| has(*event)).collect();
+        for named in usual.iter().filter(|named| !given.contains(&named.event)) {
+            if let Some(handler) = self.find(named, &mut Faults::of(file)) {
+                give((handlers, calls), named, name, &handler, file);
             }
         }
     }
 
-    /// The handler of a name: a flow of the workspace, or a service that a domain uses.
+    /// The handler of a name: a flow of the workspace, a group, or a service that a domain uses.
     pub(crate) fn find(&self, named: &Named, faults: &mut Faults) -> Option<Handler> {
-        let field = named.event.field();
-        let flow = named.name.parse::<FlowName>().ok();
-        if let Some((flow, schema)) =
-            flow.as_ref().and_then(|flow| self.schemas.get_key_value(flow))
-        {
-            if let Some(message) = unfit(schema, named.event, named.name.as_str()) {
+        let found = self.look_up(&named.name, named.event != Event::CallFailure);
+        if found.is_none() {
+            self.unknown(&named.name, named.event.field(), named.at, faults);
+        }
+        for handler in found.iter().flat_map(Handler::each) {
+            let Handler::Flow(flow) = handler else { continue };
+            let schema = self.schemas.get(flow);
+            let unfit = schema.and_then(|schema| unfit(schema, named.event, flow.as_str()));
+            if let Some(message) = unfit {
                 let help = Some(FACTS.to_owned());
                 faults.error_with_help(Code::InputsDoNotFit, named.at, message, help);
             }
-            return Some(Handler::Flow(flow.clone()));
         }
-        if self.kind == Kind::Domain
-            && named.event != Event::CallFailure
-            && let Ok(Target::Service(service, _)) = named.name.parse::<Target>()
-            && self.uses.iter().any(|used| used.service == service)
-        {
-            return Some(Handler::Service(named.name.clone()));
+        found
+    }
+
+    /// What a name stands for: a flow of the workspace, a group of handlers, or a service that a
+    /// domain uses. What is wrong with a group was told where it stands.
+    pub(crate) fn look_up(&self, name: &str, services: bool) -> Option<Handler> {
+        let Some(group) = self.groups.get(name) else { return self.look_up_one(name, services) };
+        let members = group.members.iter();
+        let found = members.filter_map(|(member, _)| self.look_up_one(member, services));
+        Some(found.fold(Handler::All(Vec::new()), Handler::and))
+    }
+
+    /// What a name stands for that is no group's.
+    pub(crate) fn look_up_one(&self, name: &str, services: bool) -> Option<Handler> {
+        let flow = name.parse::<FlowName>().ok().filter(|flow| self.schemas.contains_key(flow));
+        if let Some(flow) = flow {
+            return Some(Handler::Flow(flow));
         }
-        let name = fields::shown(&named.name);
+        match name.parse::<Target>() {
+            Ok(Target::Service(service, _)) => {
+                let used = services && self.kind == Kind::Domain;
+                let used = used && self.uses.iter().any(|used| used.service == service);
+                used.then(|| Handler::Service(name.to_owned()))
+            }
+            Ok(Target::Flow(_)) | Err(_) => None,
+        }
+    }
+
+    /// Reports a name that stands for nothing.
+    pub(crate) fn unknown(&self, name: &str, field: &str, at: Mark, faults: &mut Faults) {
+        let shown = fields::shown(name);
         let message = match self.kind {
-            Kind::Platform => format!("`{name}` in `{field}` is no flow of the workspace"),
+            Kind::Platform => {
+                format!("`{shown}` in `{field}` is no flow or group of the workspace")
+            }
             Kind::Domain => format!(
-                "`{name}` in `{field}` is neither a flow of the workspace nor a service in `uses`"
+                "`{shown}` in `{field}` is neither a flow or group of the workspace nor a service \
+                 in `uses`"
             ),
         };
         let known = self.schemas.keys().map(FlowName::as_str);
         let services = self.uses.iter().map(|used| used.service.as_str());
-        let help = near(&named.name, known.chain(services));
-        faults.error_with_help(Code::UnknownReference, named.at, message, help);
-        None
+        let groups = self.groups.keys().map(String::as_str);
+        let help = near(name, known.chain(services).chain(groups));
+        faults.error_with_help(Code::UnknownReference, at, message, help);
     }
 }
 
-/// Sets a handler. A service that handles is a call that can be seen: the contract check looks at it.
+/// Adds a handler to those of an event. Of a group, the flow is none for itself. A service that
+/// handles is a call that can be seen: the contract check looks at it.
 fn give(
     (handlers, calls): (&mut Handlers, &mut Vec<LiteralCall>),
     named: &Named,
-    handler: Handler,
+    flow: &FlowName,
+    handler: &Handler,
     file: &str,
 ) {
-    if let Handler::Service(target) = &handler {
-        calls.push(LiteralCall {
-            target: target.clone(),
-            inputs: None,
-            file: file.to_owned(),
-            line: named.at.line,
-            column: named.at.column,
-            handles: Some(named.event),
+    let Some(place) = handlers.place(named.event) else { return };
+    for handler in handler.each() {
+        match handler {
+            Handler::Flow(of) if of == flow => continue,
+            Handler::Flow(_) | Handler::All(_) => {}
+            Handler::Service(target) => calls.push(LiteralCall {
+                target: target.clone(),
+                inputs: None,
+                file: file.to_owned(),
+                line: named.at.line,
+                column: named.at.column,
+                handles: Some(named.event),
+                tells: None,
+            }),
+        }
+        let before = place.take();
+        *place = Some(match before {
+            Some(before) => before.and(handler.clone()),
+            None => handler.clone(),
         });
-    }
-    if let Some(place) = handlers.place(named.event) {
-        *place = Some(handler);
     }
 }

@@ -10,12 +10,14 @@
 //! Nothing here fetches, runs a script or touches a disk. Every function takes what it judges and
 //! returns either the whole answer or every fault it has, each with file, line and column.
 
+mod alarms;
 mod calendars;
 pub mod contract;
 mod draft;
 mod faults;
 mod fields;
 mod flow;
+mod groups;
 mod handlers;
 mod locate;
 mod manifest;

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use signalbox_core::catalog::RateLimit;
+use signalbox_core::health::Percent;
+pub(crate) use signalbox_core::text::duration as show_duration;
 
 const TIMES: [(&str, u64); 5] =
     [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
@@ -31,12 +33,17 @@ pub(crate) fn rate(text: &str) -> Option<RateLimit> {
     Some(RateLimit { count, per: Duration::from_millis(*millis) })
 }
 
-/// The shortest way to write a duration.
-pub(crate) fn show_duration(duration: &Duration) -> String {
-    let millis = duration.as_millis();
-    let fits = TIMES.iter().rev().find(|(_, unit)| millis.is_multiple_of(u128::from(*unit)));
-    let (name, unit) = fits.unwrap_or(&TIMES[0]);
-    format!("{}{name}", millis / u128::from(*unit))
+/// `5%` or `0.25%`, up to a hundred, with at most two places.
+pub(crate) fn percent(text: &str) -> Option<Percent> {
+    let number = text.strip_suffix('%')?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let part = match part.len() {
+        1 => digits(part)? * 10,
+        2 => digits(part)?,
+        _ => return None,
+    };
+    let hundredths = digits(whole)?.checked_mul(100)?.checked_add(part)?;
+    u32::try_from(hundredths).ok().map(Percent).filter(|percent| *percent <= Percent::ALL)
 }
 
 /// The shortest way to write a size.
@@ -64,6 +71,10 @@ mod tests {
         assert_eq!(duration("90s").map(|d| show_duration(&d)), Some("90s".into()));
         assert_eq!(duration("60m").map(|d| show_duration(&d)), Some("1h".into()));
         assert_eq!(size("512MiB"), Some(512 << 20));
+        assert_eq!(percent("5%"), Some(Percent(500)));
+        assert_eq!(percent("0.25%"), Some(Percent(25)));
+        assert_eq!(percent("99.5%"), Some(Percent(9_950)));
+        assert_eq!(percent("100%"), Some(Percent::ALL));
         assert_eq!(rate("60/m"), Some(RateLimit { count: 60, per: Duration::from_mins(1) }));
     }
 
@@ -75,6 +86,9 @@ mod tests {
         }
         for bad in ["", "512", "512MB", "MiB", "99999999999999GiB"] {
             assert_eq!(size(bad), None, "{bad}");
+        }
+        for bad in ["", "%", "5", "-5%", "101%", "100.01%", "0.001%", "1.%", ".5%", "5 %", "1e1%"] {
+            assert_eq!(percent(bad), None, "{bad}");
         }
         for bad in ["", "/m", "0/m", "60", "60/ms", "60/", "+6/m", "99999999999/m"] {
             assert_eq!(rate(bad), None, "{bad}");

@@ -217,6 +217,7 @@ impl Model {
             line: 1,
             column: 1,
             handles: None,
+            tells: None,
         });
         Flow {
             file: format!("flows/f{flow}.yaml"),

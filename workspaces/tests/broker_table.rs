@@ -130,6 +130,7 @@ fn catalog(row: &Row) -> Catalog {
         line: 3,
         column: 7,
         handles: None,
+        tells: None,
     };
     caller.flows.insert(name("caller"), Flow { calls: vec![call], ..flow() });
     if row.exists {

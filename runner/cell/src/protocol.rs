@@ -330,6 +330,16 @@ pub enum Request {
         /// How.
         algorithm: Algorithm,
     },
+    /// `metrics::workspace`.
+    WorkspaceMetrics {
+        /// The workspace; the run's own when it is not named.
+        workspace: Option<String>,
+    },
+    /// `metrics::flow`.
+    FlowMetrics {
+        /// The flow, as it was named.
+        flow: String,
+    },
 }
 
 impl Request {
@@ -353,6 +363,8 @@ impl Request {
             Self::StateDelete { .. } => "state::delete",
             Self::Secret { .. } => "secret",
             Self::Hmac { .. } => "hmac",
+            Self::WorkspaceMetrics { .. } => "metrics::workspace",
+            Self::FlowMetrics { .. } => "metrics::flow",
         }
     }
 
@@ -371,7 +383,9 @@ impl Request {
             | Self::StateSwap { .. }
             | Self::StateDelete { .. }
             | Self::Secret { .. }
-            | Self::Hmac { .. } => false,
+            | Self::Hmac { .. }
+            | Self::WorkspaceMetrics { .. }
+            | Self::FlowMetrics { .. } => false,
         }
     }
 }

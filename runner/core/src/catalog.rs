@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::alarm::Absence;
 use crate::handler::{Event, Handlers};
+use crate::health::Health;
 use crate::ids::{Digest, FlowName, Revision, ServiceName, WorkspaceName};
 use crate::inputs::Schema;
 pub use crate::rate::RateLimit;
@@ -78,9 +80,12 @@ pub struct Workspace {
     /// Requests from outside that start its flows, by name.
     #[serde(default)]
     pub webhooks: BTreeMap<String, Webhook>,
-    /// The flow that is told of calls by domains that failed or were refused; platform only.
+    /// The flows that are told of calls by domains that failed or were refused; platform only.
+    #[serde(default, deserialize_with = "crate::handler::one_or_more")]
+    pub on_call_failure: Vec<FlowName>,
+    /// What is still healthy, and who is told when it is not.
     #[serde(default)]
-    pub on_call_failure: Option<FlowName>,
+    pub health: Option<Health>,
     /// Its flows.
     pub flows: BTreeMap<FlowName, Flow>,
     /// Digest of every script and library, by path from the workspace's folder.
@@ -287,6 +292,9 @@ pub struct Flow {
     /// What is started by how its runs end.
     #[serde(default)]
     pub handlers: Handlers,
+    /// How long it may go without a success.
+    #[serde(default)]
+    pub absence: Option<Absence>,
     /// Calls to other workspaces that can be seen in its steps and scripts.
     pub calls: Vec<LiteralCall>,
     /// Starts of flows of the same workspace that can be seen there; each target is a flow's name.
@@ -305,6 +313,7 @@ impl Flow {
             }
             Trigger::Call { .. }
             | Trigger::Handler { .. }
+            | Trigger::Alarm { .. }
             | Trigger::Webhook { .. }
             | Trigger::Api
             | Trigger::Retry { .. }
@@ -503,6 +512,9 @@ pub struct LiteralCall {
     /// For a service that handles: what, so that its inputs are the facts of that.
     #[serde(default)]
     pub handles: Option<Event>,
+    /// For a service that tells of alarms: of which, likewise.
+    #[serde(default)]
+    pub tells: Option<crate::alarm::Kind>,
 }
 
 /// Every live workspace.

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::clock::Timestamp;
 use crate::ids::{FlowName, FlowRef, RunId};
@@ -27,6 +28,66 @@ pub enum Handler {
     Flow(FlowName),
     /// A service of the platform, `name` or `name@version`, called through the broker.
     Service(String),
+    /// Each of these, of which none is such a list: a list of handlers, or a group of them.
+    All(Vec<Handler>),
+}
+
+impl Handler {
+    /// The flows and services that it is.
+    pub fn each(&self) -> impl Iterator<Item = &Self> {
+        let (one, all) = match self {
+            Self::Flow(_) | Self::Service(_) => (Some(self), &[][..]),
+            Self::All(all) => (None, &all[..]),
+        };
+        one.into_iter().chain(all)
+    }
+
+    /// This, and what another one is.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let mut all: Vec<_> = self.each().cloned().collect();
+        for new in other.each() {
+            if !all.contains(new) {
+                all.push(new.clone());
+            }
+        }
+        match <[Self; 1]>::try_from(all) {
+            Ok([one]) => one,
+            Err(all) => Self::All(all),
+        }
+    }
+}
+
+/// Reads a list of flows; earlier versions wrote none or one.
+///
+/// # Errors
+/// When it is neither.
+pub fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<FlowName>, D::Error> {
+    struct Flows;
+    impl<'de> Visitor<'de> for Flows {
+        type Value = Vec<FlowName>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a flow or a list of flows")
+        }
+
+        fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
+            Ok(vec![name.parse().map_err(E::custom)?])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut flows = Vec::new();
+            while let Some(flow) = list.next_element()? {
+                flows.push(flow);
+            }
+            Ok(flows)
+        }
+    }
+    from.deserialize_any(Flows)
 }
 
 /// The handlers of a flow.
@@ -254,6 +315,27 @@ mod tests {
             Some(&Value::String("SB0501".into()))
         );
         assert_eq!(all.get("started_at"), None, "what is not known is left out");
+    }
+
+    #[test]
+    fn handlers_are_put_together_and_each_is_there_once() {
+        let flow = |name: &str| Handler::Flow(name.parse().unwrap());
+        let both = flow("a").and(flow("b"));
+        assert_eq!(both, Handler::All(vec![flow("a"), flow("b")]));
+        assert_eq!(both.clone().and(flow("a")), both);
+        assert_eq!(flow("a").and(flow("a")), flow("a"));
+        assert_eq!(Handler::All(vec![flow("a")]).and(flow("b")), both);
+    }
+
+    #[test]
+    fn what_earlier_versions_wrote_of_call_failures_is_read() {
+        let read = |json: &str| {
+            let mut from = serde_json::Deserializer::from_str(json);
+            one_or_more(&mut from).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(read("null"), Vec::<String>::new());
+        assert_eq!(read("\"a/b\""), ["a/b"]);
+        assert_eq!(read("[\"a/b\", \"c\"]"), ["a/b", "c"]);
     }
 
     #[test]

@@ -155,6 +155,12 @@ functions! {
     Cheap "log::warn" ["log::warn(value)"]
         "Writes a line that somebody should look at."
         { r#"log::warn("slow")"# => "null" }
+    Cheap "metrics::flow" ["metrics::flow(name)"]
+        "How the runs of a flow of the workspace ended in the last hour, or in the window of the workspace's `health`, as `metrics::workspace` says it. The platform may name any flow, as `workspace/flow`."
+        { r#"metrics::flow("reports/count").last_success"# => r#""2023-11-14T22:13:20.000000Z""# }
+    Cheap "metrics::workspace" ["metrics::workspace()", "metrics::workspace(name)"]
+        "How the workspace's runs ended in that time: `runs`, `succeeded`, `failed`, `error_rate` and `success_rate` from 0 to 1, `average_duration`, `p95_duration` and `window` in seconds, `last_success`, `last_failure`, `breaches` of thresholds and `alarms`; `()` for what is not known. The platform may name any workspace."
+        { "metrics::workspace().error_rate" => "0.05", r#"metrics::workspace("shop").failed"# => "1" }
     Cheap "now" ["now()"]
         "The present as RFC 3339 text in UTC with microseconds; such texts sort by time."
         { r#"now().ends_with("Z")"# => "true", "let a = now(); now() >= a" => "true" }

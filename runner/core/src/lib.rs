@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file or a socket. What the other crates decide, they decide with
 //! functions of this one; what they exchange, they exchange in its types.
 
+pub mod alarm;
 pub mod answer;
 pub mod broker;
 pub mod catalog;
@@ -11,6 +12,7 @@ pub mod clock;
 pub mod codes;
 pub mod diagnostic;
 pub mod handler;
+pub mod health;
 pub mod host;
 pub mod ids;
 pub mod inputs;

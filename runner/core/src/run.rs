@@ -188,6 +188,15 @@ pub enum Trigger {
         /// The service that was named as the handler, if one was.
         service: Option<String>,
     },
+    /// An alarm that was raised, or is over.
+    Alarm {
+        /// What it is about.
+        subject: crate::alarm::Subject,
+        /// Whether it is over.
+        recovered: bool,
+        /// The service that was named as the handler, if one was.
+        service: Option<String>,
+    },
     /// A request from outside.
     Webhook {
         /// The webhook's name in its workspace.
@@ -229,6 +238,7 @@ impl Trigger {
             Self::Schedule { .. } => "schedule",
             Self::Call { .. } => "call",
             Self::Handler { .. } => "handler",
+            Self::Alarm { .. } => "alarm",
             Self::Webhook { .. } => "webhook",
             Self::Api => "api",
             Self::Retry { .. } => "retry",
@@ -245,6 +255,7 @@ impl Trigger {
             | Self::Call { .. }
             | Self::Flow { .. }
             | Self::Handler { .. }
+            | Self::Alarm { .. }
             | Self::Webhook { .. }
             | Self::Api
             | Self::Retry { root: None, .. }
@@ -252,9 +263,10 @@ impl Trigger {
         }
     }
 
-    /// Whether the run handles the end of another, or repeats or continues one that does.
+    /// Whether the run handles the end of another or tells of an alarm, or repeats or continues one
+    /// that does: its own end starts nothing, and says nothing of the health of its workspace.
     pub fn handles(&self) -> bool {
-        matches!(self.root(), Self::Handler { .. })
+        matches!(self.root(), Self::Handler { .. } | Self::Alarm { .. })
     }
 
     /// The run that started this one and may wait for it.
@@ -263,6 +275,7 @@ impl Trigger {
             Self::Call { run, .. } | Self::Flow { run, .. } => Some(run),
             Self::Schedule { .. }
             | Self::Handler { .. }
+            | Self::Alarm { .. }
             | Self::Webhook { .. }
             | Self::Api
             | Self::Retry { .. }

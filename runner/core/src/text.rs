@@ -1,5 +1,7 @@
 //! Texts within bounds.
 
+use std::time::Duration;
+
 /// The text, cut to `limit` bytes at a character's border, with a mark where it was cut.
 pub fn cut(mut text: String, limit: usize) -> String {
     if text.len() > limit {
@@ -24,6 +26,17 @@ pub fn unhex(digits: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
     let bytes = pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?));
     if rest.is_empty() { bytes.collect() } else { None }
+}
+
+/// The shortest way to write a duration: `500ms`, `90s`, `26h`, `1d`. What is below a millisecond is
+/// left out.
+pub fn duration(duration: &Duration) -> String {
+    const UNITS: [(&str, u128); 5] =
+        [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+    let millis = duration.as_millis();
+    let fits = UNITS.into_iter().find(|(_, unit)| millis.is_multiple_of(*unit));
+    let (name, unit) = fits.filter(|_| millis > 0).unwrap_or(("ms", 1));
+    format!("{}{name}", millis / unit)
 }
 
 #[cfg(test)]

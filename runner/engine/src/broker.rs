@@ -55,7 +55,7 @@ impl Broker {
             decision: CallDecision::Refused,
             rule: Rule::InvalidTarget,
             caller: FlowRef { workspace: caller.workspace.clone(), flow: caller.flow.clone() },
-            caller_run: caller.id.clone(),
+            caller_run: Some(caller.id.clone()),
             target: cut(target.clone(), MAX_TARGET),
             callee: None,
             service: None,

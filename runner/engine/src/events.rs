@@ -60,6 +60,13 @@ pub enum EventKind {
         /// Whether it was allowed.
         allowed: bool,
     },
+    /// An alarm of the workspace, or of one of its flows, is raised or is over.
+    Alarm {
+        /// The flow that is absent; `None` for the workspace's health.
+        flow: Option<FlowName>,
+        /// Whether it is raised; otherwise it is over.
+        raised: bool,
+    },
     /// A sync of the workspace ended with a new outcome: its name.
     Deployment {
         /// The outcome's name.
@@ -68,12 +75,13 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// The topic: `run`, `log`, `call` or `deployment`.
+    /// The topic: `run`, `log`, `call`, `alarm` or `deployment`.
     pub fn topic(&self) -> &'static str {
         match self {
             Self::Run { .. } | Self::Suspended { .. } => "run",
             Self::Log { .. } => "log",
             Self::Call { .. } => "call",
+            Self::Alarm { .. } => "alarm",
             Self::Deployment { .. } => "deployment",
         }
     }
@@ -85,7 +93,7 @@ impl EventKind {
             | Self::Suspended { run, .. }
             | Self::Log { run }
             | Self::Call { run, .. } => Some(run),
-            Self::Deployment { .. } => None,
+            Self::Alarm { .. } | Self::Deployment { .. } => None,
         }
     }
 }

@@ -120,6 +120,7 @@ async fn aftermath(
 fn ended(shared: &Shared, run: Named, at: Timestamp) {
     let id = run.run.clone();
     tell(shared, run, State::Failed, at);
+    shared.lookout.doubt();
     shared.ended(&id);
 }
 

@@ -1,13 +1,16 @@
 //! What everybody outside of the engine speaks to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use signalbox_core::alarm::Raised;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
+use signalbox_core::health::{Tally, Thresholds};
 use signalbox_core::run::{StepRecord, Trigger};
 use signalbox_core::why::Why;
-use signalbox_core::{DeploymentId, RunId, WorkspaceName};
+use signalbox_core::{DeploymentId, FlowName, RunId, WorkspaceName};
 use signalbox_store::Store;
 use signalbox_store::contract::{Deployment, RunSummary, RunView};
 use signalbox_sync::hints::HintKind;
@@ -15,6 +18,7 @@ use signalbox_sync::hints::HintKind;
 use crate::doors::Doors;
 use crate::events::Subscription;
 use crate::live::Live;
+use crate::lookout::Health;
 use crate::options::{Error, Options};
 use crate::outcome::{Outcome, SyncReport};
 use crate::rerun::RerunRequest;
@@ -23,7 +27,7 @@ use crate::scheduler::{NextSlot, ScheduleView, Which};
 use crate::shared::Shared;
 use crate::webhooks::{Arrival, WebhookView};
 use crate::{
-    deployer, dispatcher, displaced, expiry, machine, retention, scheduler, webhooks, why,
+    deployer, dispatcher, displaced, expiry, lookout, machine, retention, scheduler, webhooks, why,
 };
 
 /// What an orderly stop may take beyond the grace that runs have.
@@ -57,6 +61,7 @@ impl Engine {
         tasks.spawn(dispatcher::run(Arc::clone(&shared), inbox));
         tasks.spawn(scheduler::run(Arc::clone(&shared)));
         tasks.spawn(expiry::run(Arc::clone(&shared)));
+        tasks.spawn(lookout::run(Arc::clone(&shared)));
         tasks.spawn(displaced::run(Arc::clone(&shared)));
         tasks.spawn(retention::run(Arc::clone(&shared)));
         tasks.spawn(deployer::run(Arc::clone(&shared)));
@@ -210,6 +215,25 @@ impl Handle {
         Ok(self.shared.store.deployments(workspace, limit, before).await?)
     }
 
+    /// How the runs of a workspace, or of one of its flows, ended lately.
+    pub async fn health(
+        &self,
+        workspace: &WorkspaceName,
+        flow: Option<&FlowName>,
+    ) -> Result<Health, Error> {
+        self.shared.health(workspace, flow).await
+    }
+
+    /// What is measured of every workspace that says what is healthy, at no cost for the store.
+    pub fn measured(&self) -> BTreeMap<WorkspaceName, (Thresholds, Tally)> {
+        self.shared.measured()
+    }
+
+    /// The alarms that are raised, by workspace and flow.
+    pub fn alarms(&self) -> Vec<Raised> {
+        self.shared.alarms()
+    }
+
     /// Every schedule of live flows, by flow.
     pub async fn schedules(&self) -> Result<Vec<ScheduleView>, Error> {
         scheduler::list(&self.shared).await
@@ -277,7 +301,7 @@ impl Handle {
         &self,
         workspace: &WorkspaceName,
     ) -> Result<Vec<(String, Option<Timestamp>)>, Error> {
-        let mut all = std::collections::BTreeMap::new();
+        let mut all = BTreeMap::new();
         if let Some((spec, _)) = self.live().find(workspace) {
             all.extend(spec.secrets.iter().map(|name| (name.clone(), None)));
         } else {

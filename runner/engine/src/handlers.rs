@@ -64,6 +64,25 @@ impl Shared {
 
     /// What the end of a run starts, if anything. Costs nothing for a flow without handlers.
     pub(crate) fn aftermath(&self, ended: &Ended<'_>) -> Option<Box<Aftermath>> {
+        let handled = self.handled(ended);
+        if !self.is_expected(ended) {
+            return handled;
+        }
+        let aftermath = handled.map(|aftermath| *aftermath).unwrap_or_default();
+        Some(Box::new(Aftermath { expected: true, ..aftermath }))
+    }
+
+    /// Whether it is a success that the flow's `absence` waits for: of now, not of the revision that
+    /// the run is pinned to.
+    fn is_expected(&self, ended: &Ended<'_>) -> bool {
+        let run = ended.run;
+        let live = self.live.load();
+        let flow = || live.catalog.find_flow(&run.workspace, &run.flow);
+        ended.ending.state() == State::Succeeded
+            && flow().is_some_and(|flow| flow.absence.is_some())
+    }
+
+    fn handled(&self, ended: &Ended<'_>) -> Option<Box<Aftermath>> {
         let run = ended.run;
         if run.trigger.handles() {
             return None;
@@ -71,14 +90,16 @@ impl Shared {
         let flow = ended.pinned.spec.flows.get(&run.flow)?;
         let (handlers, schedule) = flow.handlers_of(&run.trigger);
         let mut aftermath = Aftermath::default();
-        let of = |event, handler: &Option<Handler>| {
-            handler.as_ref().and_then(|handler| self.handling(ended, event, handler))
+        let of = |event, handler: &Option<Handler>| -> Vec<Handling> {
+            let all = handler.iter().flat_map(Handler::each);
+            all.filter_map(|handler| self.handling(ended, event, handler)).collect()
         };
         match ended.ending.state() {
             State::Succeeded => {
                 aftermath.started.extend(of(Event::Success, &handlers.success));
-                aftermath.recovery = of(Event::Recovery, &handlers.recovery)
-                    .map(|handling| Recovery::Over { schedule, started: vec![handling] });
+                let started = of(Event::Recovery, &handlers.recovery);
+                aftermath.recovery =
+                    (!started.is_empty()).then_some(Recovery::Over { schedule, started });
             }
             State::Failed => {
                 aftermath.started.extend(of(Event::Failure, &handlers.failure));
@@ -123,11 +144,12 @@ impl Shared {
                 self.own(&place, run, &facts, ended.at).map(|run| Handling::Run(Box::new(run)))
             }
             Handler::Service(target) => self.service(target, run, &facts, ended.at),
+            Handler::All(_) => None,
         }
     }
 
-    /// The platform's handler of a call that a domain made and whose run failed.
-    fn failed_call(&self, ended: &Ended<'_>) -> Option<Handling> {
+    /// The platform's handlers of a call that a domain made and whose run failed.
+    fn failed_call(&self, ended: &Ended<'_>) -> Vec<Handling> {
         let run = ended.run;
         // Whoever called a run waits for its successors, too; not for whoever repeats it.
         let called = match &run.trigger {
@@ -135,13 +157,10 @@ impl Shared {
             trigger => trigger,
         };
         let Trigger::Call { caller, run: caller_run, service: Some(service) } = called else {
-            return None;
+            return Vec::new();
         };
         let Pinned { spec, deployment, .. } = ended.pinned;
-        let (Some(name), Ending::Failed(reason, error)) = (&spec.on_call_failure, ended.ending)
-        else {
-            return None;
-        };
+        let Ending::Failed(reason, error) = ended.ending else { return Vec::new() };
         let flow = FlowRef { workspace: run.workspace.clone(), flow: run.flow.clone() };
         let facts = Facts {
             event: Event::CallFailure,
@@ -157,23 +176,27 @@ impl Shared {
             service: Some(service),
             caller: Some((caller, caller_run)),
         };
-        let place = Place { spec, deployment: *deployment, flow: name };
-        self.own(&place, run, &facts, ended.at).map(|run| Handling::Run(Box::new(run)))
+        let one = |flow| {
+            let place = Place { spec, deployment: *deployment, flow };
+            self.own(&place, run, &facts, ended.at).map(|run| Handling::Run(Box::new(run)))
+        };
+        spec.on_call_failure.iter().filter_map(one).collect()
     }
 
-    /// The platform's handler of a call that a domain made and the broker refused.
+    /// The platform's handlers of a call that a domain made and the broker refused.
     pub(crate) fn refused_call(
         &self,
         caller: &NewRun,
         record: &CallRecord,
         failure: &Failure,
-    ) -> Option<Box<NewRun>> {
-        if caller.trigger.handles() {
-            return None;
-        }
+    ) -> Vec<NewRun> {
         let live = self.live.load();
-        let is_domain = live.find(&caller.workspace)?.0.kind == Kind::Domain;
-        let (spec, info) = live.find(&live.catalog.platform().filter(|_| is_domain)?.name)?;
+        let is_domain =
+            live.find(&caller.workspace).is_some_and(|(spec, _)| spec.kind == Kind::Domain);
+        let platform = live.catalog.platform().and_then(|platform| live.find(&platform.name));
+        let Some((spec, info)) = platform.filter(|_| is_domain && !caller.trigger.handles()) else {
+            return Vec::new();
+        };
         let error = RunError::plain(failure.code, failure.message.clone());
         let facts = Facts {
             event: Event::CallFailure,
@@ -189,9 +212,11 @@ impl Shared {
             service: Some(&record.target),
             caller: Some((&record.caller, &caller.id)),
         };
-        let flow = spec.on_call_failure.as_ref()?;
-        let place = Place { spec, deployment: info.deployment, flow };
-        self.own(&place, caller, &facts, record.at).map(Box::new)
+        let one = |flow| {
+            let place = Place { spec, deployment: info.deployment, flow };
+            self.own(&place, caller, &facts, record.at)
+        };
+        spec.on_call_failure.iter().filter_map(one).collect()
     }
 
     /// A run of a workspace's own handler.

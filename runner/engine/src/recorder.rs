@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_core::clock::Timestamp;
+use signalbox_core::health::Ended;
 use signalbox_core::journal::Outcome;
 use signalbox_core::run::{NewRun, State};
 use signalbox_core::{FlowName, RunId, WorkspaceName};
@@ -172,12 +173,18 @@ pub(crate) struct RunRef {
     pub(crate) run: RunId,
     pub(crate) workspace: WorkspaceName,
     pub(crate) flow: FlowName,
+    /// Whether it handles something: it says nothing of the health of its workspace.
+    pub(crate) handles: bool,
 }
 
 impl RunRef {
-    fn of(run: &NewRun) -> Self {
-        let NewRun { id, workspace, flow, .. } = run;
-        Self { run: id.clone(), workspace: workspace.clone(), flow: flow.clone() }
+    pub(crate) fn of(run: &NewRun) -> Self {
+        Self {
+            run: run.id.clone(),
+            workspace: run.workspace.clone(),
+            flow: run.flow.clone(),
+            handles: run.trigger.handles(),
+        }
     }
 }
 
@@ -191,6 +198,8 @@ struct Notes {
     started: Option<RunRef>,
     /// Runs that it is sure to start beside: handlers.
     handlers: Vec<RunRef>,
+    /// How the run ends, when it succeeds or fails.
+    ended: Option<Ended>,
 }
 
 impl Notes {
@@ -226,6 +235,7 @@ impl Notes {
             call,
             started,
             handlers: handlers_of(write),
+            ended: ended_of(write),
         }
     }
 
@@ -233,12 +243,19 @@ impl Notes {
         let outcome = match written {
             Written::Done(outcome) => outcome.as_ref(),
             Written::Suspended { .. } | Written::Answered(_) => None,
+            Written::Rejected if self.ended.is_some() => {
+                // It has ended already, by somebody else or by this write, whose answer was lost.
+                return shared.lookout.doubt();
+            }
             Written::Woken | Written::Fenced | Written::Claimed | Written::Rejected => return,
         };
         let now = shared.clock.now();
         if self.logs {
             let kind = EventKind::Log { run: of.run.clone() };
             shared.events.publish(now, of.workspace.clone(), kind);
+        }
+        if let Some(ended) = self.ended {
+            shared.lookout.note((&of.workspace, &of.flow), (ended, of.handles), now);
         }
         tell_of_handlers(shared, self.handlers, now);
         // A run that may be started can still be refused by a full queue.
@@ -247,7 +264,7 @@ impl Notes {
             let kind = EventKind::Call { run: of.run.clone(), allowed: allowed && !refused };
             shared.events.publish(now, of.workspace.clone(), kind);
         }
-        if let Some(RunRef { run, workspace, flow }) = self.started.filter(|_| !refused) {
+        if let Some(RunRef { run, workspace, flow, .. }) = self.started.filter(|_| !refused) {
             let kind = EventKind::Run { run, flow, state: State::Queued };
             shared.events.publish(now, workspace, kind);
         }
@@ -256,17 +273,32 @@ impl Notes {
 
 /// Publishes that handlers are queued.
 pub(crate) fn tell_of_handlers(shared: &Shared, handlers: Vec<RunRef>, at: Timestamp) {
-    for RunRef { run, workspace, flow } in handlers {
+    for RunRef { run, workspace, flow, .. } in handlers {
         let kind = EventKind::Run { run, flow, state: State::Queued };
         shared.events.publish(at, workspace, kind);
     }
+}
+
+/// How a run ends that succeeds or fails by a write.
+fn ended_of(write: &Write) -> Option<Ended> {
+    let Write::End { ending, started_at, ended_at, .. } = write else { return None };
+    let failed = match ending.state() {
+        State::Succeeded => false,
+        State::Failed => true,
+        State::Queued | State::Running | State::Suspended | State::Cancelled | State::Skipped => {
+            return None;
+        }
+    };
+    let duration = ended_at.since(*started_at).as_micros();
+    let duration_us = u64::try_from(duration).unwrap_or(u64::MAX);
+    Some(Ended { at: *ended_at, failed, duration_us })
 }
 
 /// The handlers that a write is sure to start.
 pub(crate) fn handlers_of(write: &Write) -> Vec<RunRef> {
     match write {
         Write::Append { internal: Some(internal), .. } => match &internal.effect {
-            InternalEffect::Refused(.., Some(handler)) => vec![RunRef::of(handler)],
+            InternalEffect::Refused(.., handlers) => handlers.iter().map(RunRef::of).collect(),
             _ => Vec::new(),
         },
         Write::End { aftermath: Some(aftermath), .. }

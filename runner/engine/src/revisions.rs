@@ -45,7 +45,8 @@ impl Pinned {
             flows: BTreeMap::new(),
             calendars: BTreeMap::new(),
             webhooks: BTreeMap::new(),
-            on_call_failure: None,
+            on_call_failure: Vec::new(),
+            health: None,
             sources: BTreeMap::new(),
         };
         Self { deployment, spec: Arc::new(spec), sources: tokio::sync::OnceCell::new() }

@@ -19,6 +19,7 @@ use crate::egress::Egress;
 use crate::events::Events;
 use crate::link::{Link, Message};
 use crate::live::Live;
+use crate::lookout::Lookout;
 use crate::options::{Error, Options};
 use crate::rates::Rates;
 use crate::revisions::Revisions;
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) doors: Doors,
     /// Notified when what is live changed.
     pub(crate) swapped: Notify,
+    /// Alarms, and what they follow from.
+    pub(crate) lookout: Lookout,
     /// Notified when a run has ended.
     pub(crate) worked: Notify,
     pub(crate) dispatcher: mpsc::Sender<Message>,
@@ -81,6 +84,7 @@ impl Shared {
             desk: Desk::with(memory),
             doors,
             swapped: Notify::new(),
+            lookout: Lookout::default(),
             worked: Notify::new(),
             dispatcher,
             timer: Mutex::default(),

@@ -69,6 +69,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(metrics::metrics))
         .routes(routes!(workspaces::list::list_workspaces))
         .routes(routes!(workspaces::get::get_workspace))
+        .routes(routes!(workspaces::health::get_health))
         .routes(routes!(workspaces::sync::sync_workspace))
         .routes(routes!(workspaces::deployments::list_deployments))
         .routes(routes!(workspaces::rollback::rollback))

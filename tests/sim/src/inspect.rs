@@ -93,7 +93,9 @@ async fn look(store: &dyn Store) -> Result<Seen> {
         let page =
             store.calls(CallFilter { limit: 1_000, cursor, ..CallFilter::default() }).await?;
         for call in page.items {
-            seen.calls.entry(call.record.caller_run.clone()).or_default().insert(0, call);
+            if let Some(caller) = call.record.caller_run.clone() {
+                seen.calls.entry(caller).or_default().insert(0, call);
+            }
         }
         cursor = page.next;
         if cursor.is_none() {

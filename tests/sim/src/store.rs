@@ -11,9 +11,10 @@ use signalbox_core::journal::{Chunk, Entry};
 use signalbox_core::why::Standing;
 use signalbox_core::{DeploymentId, Digest, RunId, Value, WorkspaceName};
 use signalbox_store::contract::{
-    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Displaced, Expired,
-    LiveWorkspace, NewDeployment, Page, Pausable, Pruned, QueueView, Retention, RunFilter,
-    RunSummary, RunView, ScheduleState, Waiting, Want, Write, Written,
+    Accept, Accepted, AlarmChange, Blob, CallFilter, CallView, Claim, Counts, Deployment,
+    Displaced, EndedFilter, Expired, Lately, LiveWorkspace, NewDeployment, Page, Pausable, Pruned,
+    QueueView, Retention, RunFilter, RunSummary, RunView, ScheduleState, Waiting, Want, Watch,
+    Write, Written,
 };
 use signalbox_store::sqlite::SqliteStore;
 use signalbox_store::{Error, Reply, Store};
@@ -227,6 +228,18 @@ impl Store for FaultyStore {
 
     fn resume(&self, what: Pausable, at: Timestamp) -> Reply<'_, bool> {
         through!(self, Writes, resume(what, at))
+    }
+
+    fn alarm(&self, change: AlarmChange) -> Reply<'_, bool> {
+        through!(self, Writes, alarm(change))
+    }
+
+    fn watch(&self) -> Reply<'_, Watch> {
+        through!(self, Reads, watch())
+    }
+
+    fn lately(&self, filter: EndedFilter) -> Reply<'_, Lately> {
+        through!(self, Reads, lately(filter))
     }
 
     fn state_get<'a>(

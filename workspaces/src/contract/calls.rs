@@ -7,13 +7,14 @@ use signalbox_core::diagnostic::{Diagnostic, Place};
 use signalbox_core::ids::WorkspaceName;
 
 use super::fault::Fault;
-use crate::handlers;
+use crate::{alarms, handlers};
 
 /// The faults of all calls.
 pub(super) fn faults(catalog: &Catalog) -> Vec<Fault> {
     let calls = |workspace: &Workspace| {
-        let all = workspace.flows.values().flat_map(|flow| &flow.calls);
-        all.filter_map(|call| fault(catalog, workspace, call)).collect::<Vec<_>>()
+        let flows = workspace.flows.values().flat_map(|flow| &flow.calls);
+        let health = workspace.health.iter().flat_map(|health| &health.calls);
+        flows.chain(health).filter_map(|call| fault(catalog, workspace, call)).collect::<Vec<_>>()
     };
     catalog.workspaces.values().flat_map(|workspace| calls(workspace)).collect()
 }
@@ -55,6 +56,12 @@ fn fault(catalog: &Catalog, from: &Workspace, call: &LiteralCall) -> Option<Faul
     if let Some(event) = call.handles {
         let message = handlers::unfit(&callee.inputs, event, &call.target)?;
         let told = Diagnostic::error(Code::InputsDoNotFit, place, message).help(handlers::FACTS);
+        return Some(of(other, told));
+    }
+    if let Some(kind) = call.tells {
+        let message = alarms::unfit(&callee.inputs, kind, &call.target)?;
+        let help = alarms::facts(kind);
+        let told = Diagnostic::error(Code::InputsDoNotFit, place, message).help(help);
         return Some(of(other, told));
     }
     let inputs = call.inputs.as_ref()?;

@@ -54,6 +54,7 @@ impl Reader<'_> {
             line: entry.node.mark.line,
             column: entry.node.mark.column,
             handles: None,
+            tells: None,
         });
         Some(Action::Flow { flow: flow.to_string(), inputs })
     }
@@ -156,6 +157,7 @@ impl Reader<'_> {
             line: mark.line,
             column: mark.column,
             handles: None,
+            tells: None,
         });
         Some(Action::Call { target, inputs })
     }

@@ -8,6 +8,7 @@ use signalbox_core::handler::Handlers;
 use signalbox_core::inputs::Schema;
 use signalbox_core::turn::Settings;
 
+use crate::alarms::ParsedAbsence;
 use crate::handlers::OfFlow;
 
 /// A flow whose scripts are not checked yet.
@@ -20,6 +21,8 @@ pub(crate) struct Parsed {
     pub(crate) scripts: BTreeSet<String>,
     /// The handlers that its file names.
     pub(crate) handlers: OfFlow,
+    /// Its `absence`, as its file says it.
+    pub(crate) absence: Option<ParsedAbsence>,
 }
 
 /// A bare `.rhai` file as a flow.
@@ -34,13 +37,15 @@ pub(crate) fn bare(file: &str) -> Parsed {
         code: Vec::new(),
         scripts: BTreeSet::from([file.to_owned()]),
         handlers: OfFlow::default(),
+        absence: None,
     }
 }
 
 /// What stands for a flow whose file cannot be read: its name is taken, nothing else is known.
 pub(crate) fn unreadable(file: &str) -> Parsed {
     let flow = Flow { file: file.to_owned(), ..empty() };
-    Parsed { flow, code: Vec::new(), scripts: BTreeSet::new(), handlers: OfFlow::default() }
+    let handlers = OfFlow::default();
+    Parsed { flow, code: Vec::new(), scripts: BTreeSet::new(), handlers, absence: None }
 }
 
 fn empty() -> Flow {
@@ -55,6 +60,7 @@ fn empty() -> Flow {
         turns: Settings::default(),
         plan: Plan::default(),
         handlers: Handlers::default(),
+        absence: None,
         calls: Vec::new(),
         starts: Vec::new(),
     }

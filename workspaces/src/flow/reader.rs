@@ -12,6 +12,7 @@ use signalbox_core::schedule::Calendar;
 use signalbox_core::source::Folder;
 
 use super::{Parsed, inputs, turns};
+use crate::alarms::{self, ParsedAbsence};
 use crate::faults::Faults;
 use crate::fields::{self, Fields};
 use crate::handlers::{self, OfFlow};
@@ -19,7 +20,7 @@ use crate::sources::is_script;
 use crate::units;
 use crate::yaml::{self, Node, Tree};
 
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     "summary",
     "inputs",
     "output",
@@ -30,6 +31,7 @@ const KNOWN: [&str; 17] = [
     "on_failure",
     "on_recovery",
     "on_success",
+    "absence",
     "concurrency",
     "debounce",
     "priority",
@@ -83,10 +85,12 @@ pub(crate) fn parse(
             sees: Vec::new(),
             nesting: 0,
             handlers: OfFlow::default(),
+            absence: None,
         };
         let flow = reader.flow(&node)?;
-        let Reader { code, scripts, calls, starts, handlers, .. } = reader;
-        Some(Parsed { flow: Flow { calls, starts, ..flow }, code, scripts, handlers })
+        let Reader { code, scripts, calls, starts, handlers, absence, .. } = reader;
+        let flow = Flow { calls, starts, ..flow };
+        Some(Parsed { flow, code, scripts, handlers, absence })
     });
     (parsed, faults.into_list())
 }
@@ -105,6 +109,7 @@ pub(super) struct Reader<'a> {
     /// How many lists of steps are around this place.
     pub(super) nesting: usize,
     pub(super) handlers: OfFlow,
+    absence: Option<ParsedAbsence>,
 }
 
 impl Reader<'_> {
@@ -118,6 +123,7 @@ impl Reader<'_> {
         let retry = self.retry(&fields);
         let retry_if = retry.as_ref().and_then(|retry| retry.retry_if.clone());
         self.handlers.own = handlers::read(&fields, &Event::OF_RUNS, self.faults);
+        self.absence = alarms::absence(&fields, self.faults);
         let turns = turns::read(&fields, &schema, self.faults);
         let steps = self.steps(&fields);
         let output = fields.get("output").map(|node| self.template(node));
@@ -132,6 +138,7 @@ impl Reader<'_> {
             retry,
             plan: Plan { steps, output, retry_if, ..Plan::default() },
             handlers: Handlers::default(),
+            absence: None,
             calls: Vec::new(),
             starts: Vec::new(),
         })

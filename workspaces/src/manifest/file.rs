@@ -9,13 +9,15 @@ use signalbox_core::ids::{FlowName, ServiceName, WorkspaceName};
 use signalbox_core::webhook::Webhook;
 
 use super::{calls, connectors, environment, folders, webhooks};
+use crate::alarms::{self, ParsedHealth};
 use crate::faults::Faults;
 use crate::fields::Fields;
+use crate::groups::{self, Group};
 use crate::handlers::{self, Named};
 use crate::mark::Mark;
 use crate::yaml::Node;
 
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 18] = [
     "title",
     "description",
     "owner",
@@ -31,6 +33,8 @@ const KNOWN: [&str; 16] = [
     "on_recovery",
     "on_success",
     "on_call_failure",
+    "health",
+    "notification_groups",
     "flow_folders",
 ];
 
@@ -50,6 +54,8 @@ pub(crate) struct Manifest {
     pub(crate) uses: BTreeSet<ServiceUse>,
     pub(crate) webhooks: BTreeMap<String, Webhook>,
     pub(crate) handlers: Vec<Named>,
+    pub(crate) health: Option<ParsedHealth>,
+    pub(crate) groups: BTreeMap<String, Group>,
     pub(crate) flow_folders: Vec<(String, Option<Mark>)>,
     /// Flows of its own that the file names, and where.
     pub(crate) named_flows: Vec<(FlowName, Mark)>,
@@ -70,6 +76,8 @@ impl Default for Manifest {
             uses: BTreeSet::new(),
             webhooks: BTreeMap::new(),
             handlers: Vec::new(),
+            health: None,
+            groups: BTreeMap::new(),
             flow_folders: folders::usual(),
             named_flows: Vec::new(),
             webhook_marks: BTreeMap::new(),
@@ -105,6 +113,8 @@ pub(crate) fn read(node: &Node, kind: Kind, faults: &mut Faults) -> Manifest {
         uses: calls::uses(&fields, faults),
         webhooks: webhooks.into_iter().map(|found| (found.name, found.webhook)).collect(),
         handlers: handlers::read(&fields, &EVENTS, faults),
+        health: alarms::health(&fields, faults),
+        groups: groups::read(&fields, faults),
         flow_folders: folders::read(&fields, faults),
         named_flows,
         env,

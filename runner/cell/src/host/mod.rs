@@ -15,6 +15,7 @@ mod hmac;
 mod http;
 mod json;
 mod log;
+mod metrics;
 mod now;
 mod options;
 mod parallel;

@@ -3,9 +3,9 @@
 use rhai::Engine;
 
 use super::{
-    base64, broker, connector, continue_as, csv, env, flow, hash, hmac, http, json, log, now,
-    parallel, random, regex, response, run, secret, sleep, state, stats, step, text, time, toml,
-    url, uuid, yaml,
+    base64, broker, connector, continue_as, csv, env, flow, hash, hmac, http, json, log, metrics,
+    now, parallel, random, regex, response, run, secret, sleep, state, stats, step, text, time,
+    toml, url, uuid, yaml,
 };
 
 /// Adds every host function to an engine.
@@ -22,6 +22,7 @@ pub(crate) fn register(engine: &mut Engine) {
     http::register(engine);
     json::register(engine);
     log::register(engine);
+    metrics::register(engine);
     now::register(engine);
     parallel::register(engine);
     random::register(engine);

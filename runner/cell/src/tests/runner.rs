@@ -358,6 +358,7 @@ impl Runner {
             Request::Hmac { message, algorithm, .. } => {
                 Value::Bytes(algorithm.digest(b"the value", message))
             }
+            Request::WorkspaceMetrics { .. } | Request::FlowMetrics { .. } => metrics(),
             Request::Http(request) if request.url.contains("refused") => {
                 return Outcome::Failed(Failure::permanent(Code::Denied, "not granted"));
             }
@@ -401,6 +402,17 @@ fn entry(effect: &Effect, outcome: Outcome) -> Entry {
         outcome,
         at: Timestamp(0),
     }
+}
+
+/// 20 runs, of which one failed.
+fn metrics() -> Value {
+    Value::map([
+        ("runs", Value::Int(20)),
+        ("failed", Value::Int(1)),
+        ("error_rate", Value::Float(0.05)),
+        ("last_success", Value::from("2023-11-14T22:13:20.000000Z")),
+        ("alarms", Value::List(Vec::new())),
+    ])
 }
 
 fn respond(method: &str, url: &str) -> Value {

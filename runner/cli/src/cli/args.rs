@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, calls, cancel, completion, deployments, dismiss, doctor, explain, flow, logs, queue,
-    rerun, rollback, run, runs, schedule, secret, serve, show, status, sync, token, unpin,
+    backup, calls, cancel, completion, deployments, dismiss, doctor, explain, flow, health, logs,
+    queue, rerun, rollback, run, runs, schedule, secret, serve, show, status, sync, token, unpin,
     validate, webhook, workspace,
 };
 use crate::demo;
@@ -45,6 +45,7 @@ pub(super) enum Command {
     Serve(serve::Args),
     Validate(validate::Args),
     Status(status::Args),
+    Health(health::Args),
     Sync(sync::Args),
     Rollback(rollback::Args),
     Unpin(unpin::Args),

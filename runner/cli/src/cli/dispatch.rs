@@ -6,8 +6,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use super::args::{Cli, Command};
 use crate::commands::{
-    backup, calls, cancel, completion, deployments, dismiss, doctor, explain, flow, logs, queue,
-    rerun, rollback, run, runs, schedule, secret, serve, show, status, sync, token, unpin,
+    backup, calls, cancel, completion, deployments, dismiss, doctor, explain, flow, health, logs,
+    queue, rerun, rollback, run, runs, schedule, secret, serve, show, status, sync, token, unpin,
     validate, webhook, workspace,
 };
 use crate::demo;
@@ -46,6 +46,7 @@ fn dispatch(command: &Command) -> anyhow::Result<Exit> {
         Command::Run(args) => run::run(args),
         Command::Runs(args) => runs::run(args),
         Command::Show(args) => show::run(args),
+        Command::Health(args) => health::run(args),
         Command::Queue(args) => queue::run(args),
         Command::Logs(args) => logs::run(args),
         Command::Cancel(args) => cancel::run(args),

@@ -103,6 +103,7 @@ fn the_lines_of_the_contract_are_taken() {
         "signalbox calls -w media --decision refused --json",
         "signalbox deployments -w media",
         "signalbox secret set KEY -w media",
+        "signalbox health media --json",
         "signalbox queue -w media -n 5 --json",
         "signalbox secret list -w media",
         "signalbox secret delete KEY -w media",

@@ -14,6 +14,7 @@ pub(crate) mod dismiss;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod flow;
+pub(crate) mod health;
 pub(crate) mod logs;
 pub(crate) mod queue;
 pub(crate) mod rerun;

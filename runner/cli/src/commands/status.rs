@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use signalbox_core::clock::{Clock as _, Timestamp};
 
+use super::health;
 use crate::client::{Client, Connect, Request, block_on};
 use crate::exit::Exit;
 use crate::faults::{self, Fault};
@@ -15,7 +16,7 @@ use crate::terminal;
 
 /// Show how every workspace is, and every fault
 ///
-/// What is live, what the source wants, how runs went, and what fires next.
+/// What is live, what the source wants, how runs went, what fires next, and every alarm.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "The exit code is 0 when every workspace is live at what the source wants \
 (or pinned), and 1 otherwise.")]
@@ -82,6 +83,10 @@ fn show(document: &Value, now: Timestamp, width: Option<u16>) -> std::io::Result
         terminal::say("the source has no workspace yet");
     } else {
         terminal::data(&render(workspaces, now, width))?;
+    }
+    let alarms: Vec<_> = workspaces.iter().flat_map(|one| health::alarms(one, now)).collect();
+    if !alarms.is_empty() {
+        terminal::data(&format!("\n{}", alarms.join("\n")))?;
     }
     let found: Vec<_> = list(document, "/diagnostics")
         .iter()

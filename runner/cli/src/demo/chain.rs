@@ -166,6 +166,7 @@ impl Chain {
             Trigger::Schedule { slot, .. } => Some((run.id, slot)),
             Trigger::Call { .. }
             | Trigger::Handler { .. }
+            | Trigger::Alarm { .. }
             | Trigger::Webhook { .. }
             | Trigger::Api
             | Trigger::Retry { .. }
@@ -277,8 +278,11 @@ impl Chain {
         let caller = self.store.run(&self.runs[at]).await?;
         let filter = CallFilter { since: Some(self.since), limit: 1_000, ..CallFilter::default() };
         let page = self.store.calls(filter).await?;
-        let mut calls =
-            page.items.into_iter().rev().filter(|call| call.record.caller_run == self.runs[at]);
+        let mut calls = page
+            .items
+            .into_iter()
+            .rev()
+            .filter(|call| call.record.caller_run.as_ref() == Some(&self.runs[at]));
         if let Some(call) = calls.find(wanted) {
             return match (call.record.decision, call.run) {
                 (CallDecision::Allowed, Some(run)) => {
@@ -288,7 +292,7 @@ impl Chain {
                 (CallDecision::Allowed | CallDecision::Refused, _) => Err(Broken::Refused {
                     target: call.record.target,
                     rule: call.record.rule,
-                    run: call.record.caller_run,
+                    run: self.runs[at].clone(),
                 }),
             };
         }

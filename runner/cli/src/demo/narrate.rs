@@ -140,7 +140,7 @@ pub(super) fn refused(call: &CallView) -> String {
         visible(&record.target),
         record.rule.as_str()
     );
-    bad("refused", &what, Some(&record.caller_run))
+    bad("refused", &what, record.caller_run.as_ref())
 }
 
 /// A run that ended, after the chain.

@@ -209,7 +209,8 @@ impl Session<'_> {
             EventKind::Run { .. }
             | EventKind::Suspended { .. }
             | EventKind::Log { .. }
-            | EventKind::Call { .. } => Ok(()),
+            | EventKind::Call { .. }
+            | EventKind::Alarm { .. } => Ok(()),
         }
     }
 
@@ -220,6 +221,7 @@ impl Session<'_> {
             Trigger::Call { .. } | Trigger::Flow { .. } => Ok(()),
             Trigger::Schedule { .. }
             | Trigger::Handler { .. }
+            | Trigger::Alarm { .. }
             | Trigger::Webhook { .. }
             | Trigger::Api
             | Trigger::Retry { .. }
@@ -231,7 +233,7 @@ impl Session<'_> {
         let decision = Some(CallDecision::Refused);
         let filter = CallFilter { decision, limit: 100, ..CallFilter::default() };
         let page = self.handle.store().calls(filter).await?;
-        let call = page.items.iter().find(|call| call.record.caller_run == *run);
+        let call = page.items.iter().find(|call| call.record.caller_run.as_ref() == Some(run));
         call.map_or(Ok(()), |call| Ok(data(&narrate::refused(call))?))
     }
 }

@@ -104,7 +104,7 @@ impl World {
             decision: CallDecision::Allowed,
             rule,
             caller,
-            caller_run: caller_run.clone(),
+            caller_run: Some(caller_run.clone()),
             target: callee.to_owned(),
             callee: Some((flow.workspace, flow.flow)),
             service: is_service.then(|| ("alerts.send".to_owned(), 1)),

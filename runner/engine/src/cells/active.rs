@@ -113,11 +113,7 @@ impl Active {
     pub(super) fn new(assignment: Assignment, journal: &[Entry]) -> Self {
         let pending = |entry: &&Entry| entry.outcome == Outcome::Pending;
         let run = &assignment.claim.run;
-        let of = RunRef {
-            run: run.id.clone(),
-            workspace: run.workspace.clone(),
-            flow: run.flow.clone(),
-        };
+        let of = RunRef::of(run);
         Self {
             of: Arc::new(of),
             number: assignment.claim.next_chunk,

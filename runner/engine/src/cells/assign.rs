@@ -160,7 +160,8 @@ fn about(assignment: &Assignment) -> About {
             (None, Some(caller.to_string()))
         }
         Trigger::Handler { flow, .. } => (None, Some(flow.to_string())),
-        Trigger::Webhook { .. }
+        Trigger::Alarm { .. }
+        | Trigger::Webhook { .. }
         | Trigger::Api
         | Trigger::Retry { .. }
         | Trigger::Continue { .. } => (None, None),

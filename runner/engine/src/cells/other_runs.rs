@@ -52,8 +52,8 @@ impl Driver {
             Ok(call) => self.internal(ticket, InternalEffect::Call(Box::new(call))).await,
             Err(denied) => {
                 let (record, failure) = *denied;
-                let handler = self.shared.refused_call(caller, &record, &failure);
-                let refused = InternalEffect::Refused(Box::new(record), failure, handler);
+                let handlers = self.shared.refused_call(caller, &record, &failure);
+                let refused = InternalEffect::Refused(Box::new(record), failure, handlers);
                 self.internal(ticket, refused).await;
             }
         }

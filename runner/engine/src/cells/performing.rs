@@ -65,7 +65,9 @@ impl Driver {
             Request::StateGet { .. }
             | Request::StateList { .. }
             | Request::Secret { .. }
-            | Request::Hmac { .. } => {
+            | Request::Hmac { .. }
+            | Request::WorkspaceMetrics { .. }
+            | Request::FlowMetrics { .. } => {
                 self.perform_outside(ticket, request);
             }
             Request::StateSet { name, value } => {

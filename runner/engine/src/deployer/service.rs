@@ -98,6 +98,7 @@ pub(crate) fn swap(shared: &Shared, live: Live, changed: &BTreeMap<WorkspaceName
     let now = shared.clock.now();
     shared.live.store(Arc::new(live));
     shared.swapped.notify_one();
+    shared.lookout.swapped();
     for (workspace, outcome) in changed {
         let kind = crate::events::EventKind::Deployment { outcome: outcome.outcome.as_str() };
         shared.events.publish(now, workspace.clone(), kind);

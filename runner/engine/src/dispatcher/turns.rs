@@ -255,6 +255,7 @@ impl Dispatcher {
                 let kind = EventKind::Run { run, flow, state: State::Failed };
                 shared.events.publish(now, claim.run.workspace, kind);
                 shared.ended(&claim.run.id);
+                shared.lookout.doubt();
             }
         });
     }

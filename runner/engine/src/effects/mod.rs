@@ -7,6 +7,7 @@ mod connectors;
 mod hmac;
 mod http;
 mod mask;
+mod metrics;
 mod perform;
 mod secret;
 

@@ -8,7 +8,7 @@ use signalbox_core::codes::Code;
 use signalbox_core::journal::{Failure, Key, Outcome};
 use signalbox_core::{Digest, RunId, Value, WorkspaceName, secret as marker, value};
 
-use super::{connectors, hmac, http, secret};
+use super::{connectors, hmac, http, metrics, secret};
 use crate::border::check_state_name;
 use crate::revisions::Pinned;
 use crate::shared::Shared;
@@ -57,6 +57,10 @@ pub(crate) async fn perform(context: &Context, request: Request) -> Outcome {
         Request::Hmac { key, message, algorithm } => {
             hmac::perform(context, &key, &message, algorithm).await
         }
+        Request::WorkspaceMetrics { workspace } => {
+            metrics::of_workspace(context, workspace.as_deref()).await
+        }
+        Request::FlowMetrics { flow } => metrics::of_flow(context, &flow).await,
         Request::Http(request) => http::perform(context, request).await,
         Request::Connector { name, method, arguments } => {
             connectors::perform(context, &name, &method, &arguments).await

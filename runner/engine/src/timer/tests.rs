@@ -33,6 +33,7 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         retry: None,
         plan: Plan::default(),
         handlers: signalbox_core::handler::Handlers::default(),
+        absence: None,
         calls: Vec::new(),
         starts: Vec::new(),
     };
@@ -56,7 +57,8 @@ fn workspace(schedules: Vec<Schedule>) -> Workspace {
         flows: [("f".parse().unwrap(), flow)].into(),
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),
-        on_call_failure: None,
+        on_call_failure: Vec::new(),
+        health: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use signalbox_core::alarm::{Raised, Subject};
 use signalbox_core::run::State as RunState;
 use signalbox_engine::Live;
 use signalbox_store::contract::Counts;
@@ -29,6 +30,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> Result<impl IntoResponse,
     text.sample("signalbox_info", &[("version", app.version)], 1);
     workspaces(&mut text, &live);
     runs(&mut text, &live, &counts);
+    alarms(&mut text, &live, &app.engine.alarms());
     if let Some(level) = app.engine.isolation() {
         let help = "Isolation level that cells reach on this machine, 0 to 3.";
         text.family("signalbox_isolation_level", "gauge", help);
@@ -54,6 +56,27 @@ fn workspaces(text: &mut Exposition, live: &Live) {
     for (name, spec) in &live.catalog.workspaces {
         let count = spec.flows.values().map(|flow| flow.schedules.len() as u64).sum();
         text.sample("signalbox_schedules", &[("workspace", name.as_str())], count);
+    }
+}
+
+/// What can raise an alarm has a number always, so that an alarm is seen as a change.
+fn alarms(text: &mut Exposition, live: &Live, raised: &[Raised]) {
+    let is_raised =
+        |subject: &Subject| u64::from(raised.iter().any(|alarm| alarm.subject == *subject));
+    let help = "Whether the alarm of a workspace's `health` is raised.";
+    text.family("signalbox_workspace_unhealthy", "gauge", help);
+    for (name, _) in live.catalog.workspaces.iter().filter(|(_, spec)| spec.health.is_some()) {
+        let value = is_raised(&Subject::health(name.clone()));
+        text.sample("signalbox_workspace_unhealthy", &[("workspace", name.as_str())], value);
+    }
+    let help = "Whether the alarm of a flow's `absence` is raised.";
+    text.family("signalbox_flow_absent", "gauge", help);
+    for (name, spec) in &live.catalog.workspaces {
+        for (flow, _) in spec.flows.iter().filter(|(_, flow)| flow.absence.is_some()) {
+            let value = is_raised(&Subject::absence(name.clone(), flow.clone()));
+            let labels = [("workspace", name.as_str()), ("flow", flow.as_str())];
+            text.sample("signalbox_flow_absent", &labels, value);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! below any path.
 
 mod diagnostic;
+mod health;
 mod layout;
 pub(crate) mod login;
 mod overview;

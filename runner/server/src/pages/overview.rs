@@ -9,10 +9,10 @@ use signalbox_store::contract::{
     CallDecision, CallFilter, CallView, DeploymentOutcome, RunFilter, RunSummary,
 };
 
-use super::diagnostic;
 use super::layout::{Place, page};
 use super::parts::{duration, run_error, run_link, run_state, state, time, trigger};
 use super::shown::shown;
+use super::{diagnostic, health};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::view::workspace::{Standing, names};
@@ -31,11 +31,14 @@ pub(super) async fn overview(State(app): State<App>) -> Result<Html<String>, Pro
     let calls = store.calls(CallFilter { limit: CALLS, ..CallFilter::default() }).await?;
     let slots = app.engine.next_slots(SLOTS);
     let live = app.engine.live();
+    let alarms = app.engine.alarms();
+    let measured = app.engine.measured();
+    let health = |name: &WorkspaceName| health::part(name, measured.get(name), &alarms);
     let body = html! {
         @if !live.root_faults.is_empty() {
             section { h2 { "The source" } (diagnostic::list(&live.root_faults)) }
         }
-        section { h2 { "Workspaces" } (workspaces(&live)) }
+        section { h2 { "Workspaces" } (workspaces(&live, health)) }
         section { h2 { "Latest runs" } (runs_table(&runs.items)) }
         section { h2 { "Latest calls" } (calls_table(&calls.items)) }
         section { h2 { "Next" } (slots_table(&slots)) }
@@ -49,15 +52,15 @@ pub(super) async fn overview(State(app): State<App>) -> Result<Html<String>, Pro
     Ok(super::html(page("Overview", place, &body)))
 }
 
-fn workspaces(live: &Live) -> Markup {
+fn workspaces(live: &Live, health: impl Fn(&WorkspaceName) -> Markup) -> Markup {
     let names = names(live);
     html! {
         @if names.is_empty() { p.dim { "Nothing is live yet." } }
-        @for name in names { (workspace(live, name)) }
+        @for name in names { (workspace(live, name, &health(name))) }
     }
 }
 
-fn workspace(live: &Live, name: &WorkspaceName) -> Markup {
+fn workspace(live: &Live, name: &WorkspaceName, health: &Markup) -> Markup {
     let held = live.find(name);
     let last = live.last.get(name);
     let standing = Standing::of(live, name).as_str();
@@ -76,6 +79,7 @@ fn workspace(live: &Live, name: &WorkspaceName) -> Markup {
                     " since " (time(info.updated_at)) " · " (count(spec.flows.len(), "flow"))
                 }
             }
+            (health)
             @if let Some(last) = last {
                 p.dim {
                     "last look: "
@@ -147,7 +151,7 @@ fn call_row(call: &CallView) -> Markup {
             td { (time(record.at)) }
             td { span class={ "state " (class) } { (record.decision.as_str()) } }
             td { (record.rule.as_str()) }
-            td { (record.caller) " " (run_link("", &record.caller_run)) }
+            td { (record.caller) " " @if let Some(run) = &record.caller_run { (run_link("", run)) } @else { span.dim { "alarm" } } }
             td {
                 (shown(&record.target))
                 @if let Some((workspace, flow)) = &record.callee {

@@ -66,6 +66,9 @@ pub(super) fn trigger(root: &str, trigger: &Trigger) -> Markup {
             Trigger::Handler { event, flow, of, .. } => {
                 (event.as_str().replace('_', " ")) " of " (flow) " " (run_link(root, of))
             }
+            Trigger::Alarm { subject, recovered, .. } => {
+                (subject.kind().as_str()) " of " (subject) @if *recovered { ", over" }
+            }
             Trigger::Webhook { webhook } => { "webhook " span.dim { (shown(webhook)) } }
             Trigger::Api => { "api" }
             Trigger::Retry { of, .. } => { "re-run of " (run_link(root, of)) }

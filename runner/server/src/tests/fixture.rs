@@ -190,7 +190,8 @@ fn workspace() -> Workspace {
         accepts: BTreeSet::new(),
         uses: BTreeSet::new(),
         webhooks: webhooks(&flow),
-        on_call_failure: None,
+        on_call_failure: Vec::new(),
+        health: None,
         flows: BTreeMap::from([(flow, scan())]),
         sources: BTreeMap::new(),
         calendars: BTreeMap::new(),
@@ -229,6 +230,7 @@ fn scan() -> Flow {
         turns: signalbox_core::turn::Settings::default(),
         plan: Plan { steps: vec![step], ..Plan::default() },
         handlers: Handlers::default(),
+        absence: None,
         calls: vec![LiteralCall {
             target: "alerts.send".to_owned(),
             inputs: None,
@@ -236,6 +238,7 @@ fn scan() -> Flow {
             line: 3,
             column: 1,
             handles: None,
+            tells: None,
         }],
         starts: Vec::new(),
     }

@@ -31,7 +31,8 @@ pub(crate) struct CallJson {
 pub(crate) struct CallingRun {
     workspace: String,
     flow: String,
-    run: String,
+    /// `null`: an alarm called.
+    run: Option<String>,
 }
 
 /// What was called.
@@ -62,7 +63,7 @@ impl From<&CallView> for CallJson {
             caller: CallingRun {
                 workspace: record.caller.workspace.to_string(),
                 flow: record.caller.flow.to_string(),
-                run: record.caller_run.to_string(),
+                run: record.caller_run.as_ref().map(ToString::to_string),
             },
             target: Target {
                 name: record.target.clone(),

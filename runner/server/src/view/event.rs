@@ -13,12 +13,12 @@ pub(crate) struct EventJson {
     id: u64,
     at: String,
     workspace: String,
-    /// `run`, `log`, `call` or `deployment`.
+    /// `run`, `log`, `call`, `alarm` or `deployment`.
     topic: &'static str,
     /// The run that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<String>,
-    /// Topic `run`: its flow.
+    /// Topic `run`: its flow. Topic `alarm`: the flow that is absent, none for the workspace itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     flow: Option<String>,
     /// Topic `run`: the state that it came into.
@@ -33,6 +33,9 @@ pub(crate) struct EventJson {
     /// Topic `call`: `allowed` or `refused`.
     #[serde(skip_serializing_if = "Option::is_none")]
     decision: Option<&'static str>,
+    /// Topic `alarm`: whether it is raised; otherwise it is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raised: Option<bool>,
     /// Topic `deployment`: the outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
@@ -62,6 +65,10 @@ impl From<&Event> for EventJson {
             EventKind::Log { .. } => {}
             EventKind::Call { allowed, .. } => {
                 view.decision = Some(if *allowed { "allowed" } else { "refused" });
+            }
+            EventKind::Alarm { flow, raised } => {
+                view.flow = flow.as_ref().map(ToString::to_string);
+                view.raised = Some(*raised);
             }
             EventKind::Deployment { outcome } => view.outcome = Some(outcome),
         }

@@ -7,6 +7,7 @@ pub(crate) mod call;
 pub(crate) mod deployment;
 pub(crate) mod event;
 pub(crate) mod flow;
+pub(crate) mod health;
 pub(crate) mod journal;
 pub(crate) mod queue;
 pub(crate) mod run;

@@ -145,6 +145,18 @@ pub(crate) enum TriggerJson {
         /// The service that was named as the handler, if one was.
         service: Option<String>,
     },
+    /// An alarm that was raised, or is over.
+    Alarm {
+        /// `health` or `absence`.
+        alarm: &'static str,
+        workspace: String,
+        /// The flow that is absent.
+        flow: Option<String>,
+        /// Whether it is over.
+        recovered: bool,
+        /// The service that was named as the handler, if one was.
+        service: Option<String>,
+    },
     /// A request from outside.
     Webhook {
         /// The webhook's name in its workspace.
@@ -216,6 +228,7 @@ impl From<&RunSummary> for RunJson {
             }),
             Trigger::Schedule { .. }
             | Trigger::Handler { .. }
+            | Trigger::Alarm { .. }
             | Trigger::Webhook { .. }
             | Trigger::Api
             | Trigger::Retry { .. }
@@ -226,6 +239,7 @@ impl From<&RunSummary> for RunJson {
             Trigger::Schedule { .. }
             | Trigger::Call { .. }
             | Trigger::Handler { .. }
+            | Trigger::Alarm { .. }
             | Trigger::Webhook { .. }
             | Trigger::Api
             | Trigger::Retry { .. }
@@ -320,6 +334,13 @@ impl From<&Trigger> for TriggerJson {
                 event: event.as_str(),
                 flow: flow.into(),
                 of: of.to_string(),
+                service: service.clone(),
+            },
+            Trigger::Alarm { subject, recovered, service } => Self::Alarm {
+                alarm: subject.kind().as_str(),
+                workspace: subject.workspace.to_string(),
+                flow: subject.flow.as_ref().map(ToString::to_string),
+                recovered: *recovered,
                 service: service.clone(),
             },
             Trigger::Webhook { webhook } => Self::Webhook { webhook: webhook.clone() },

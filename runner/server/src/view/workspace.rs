@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use signalbox_core::WorkspaceName;
+use signalbox_core::alarm::Raised;
 use signalbox_engine::{Live, Outcome};
 use signalbox_store::contract::{Counts, DeploymentOutcome};
 use utoipa::ToSchema;
 
 use super::deployment::OutcomeJson;
+use super::health::AlarmJson;
 use super::time;
 
 /// A workspace that is live, or that the root manifest names.
@@ -46,6 +48,8 @@ pub(crate) struct WorkspaceJson {
     /// The last outcome; null when the source was not looked at since the runner started.
     pub(crate) last_deployment: Option<OutcomeJson>,
     pub(crate) counts: WorkspaceCounts,
+    /// Alarms that are raised, of the workspace and its flows.
+    pub(crate) alarms: Vec<AlarmJson>,
 }
 
 /// How a workspace stands.
@@ -115,7 +119,12 @@ pub(crate) fn names(live: &Live) -> BTreeSet<&WorkspaceName> {
 
 impl WorkspaceJson {
     /// A workspace; `None` when there is none of that name.
-    pub(crate) fn find(live: &Live, name: &WorkspaceName, counts: &[Counts]) -> Option<Self> {
+    pub(crate) fn find(
+        live: &Live,
+        name: &WorkspaceName,
+        counts: &[Counts],
+        alarms: &[Raised],
+    ) -> Option<Self> {
         let held = live.find(name);
         let last = live.last.get(name);
         if held.is_none() && last.is_none() {
@@ -151,6 +160,11 @@ impl WorkspaceJson {
                     .map_or(0, |spec| spec.flows.values().map(|flow| flow.schedules.len()).sum()),
                 runs: runs_of(name, counts),
             },
+            alarms: alarms
+                .iter()
+                .filter(|alarm| alarm.subject.workspace == *name)
+                .map(Into::into)
+                .collect(),
         })
     }
 }

@@ -45,7 +45,7 @@ pub(crate) async fn an_ending_starts_its_handlers_once(place: &dyn Place) {
     let kit = Kit::new(place).await;
     let ended = kit.claimed().await;
     let handler = handler(&kit, &ended, Event::Failure);
-    let aftermath = Aftermath { started: vec![run(&handler)], recovery: None };
+    let aftermath = Aftermath { started: vec![run(&handler)], recovery: None, expected: false };
     let write = failing(&ended, aftermath);
     assert_eq!(kit.write(write.clone()).await, Written::Done(None));
     assert_eq!(kit.write(write).await, Written::Rejected, "the end is the end");
@@ -59,7 +59,7 @@ pub(crate) async fn a_refused_ending_starts_nothing(place: &dyn Place) {
     let ended = kit.claimed().await;
     let handler = handler(&kit, &ended, Event::Failure);
     let stranger = Claim { epoch: ended.epoch + 1, ..ended };
-    let aftermath = Aftermath { started: vec![run(&handler)], recovery: None };
+    let aftermath = Aftermath { started: vec![run(&handler)], recovery: None, expected: false };
     assert_eq!(kit.write(failing(&stranger, aftermath)).await, Written::Fenced);
     assert!(kit.claims("one", 9).await.is_empty());
     assert!((*kit).run(&handler.id).await.is_err());
@@ -104,7 +104,7 @@ pub(crate) async fn a_service_that_handles_is_called_on_record(place: &dyn Place
     let call =
         NewCall { run: called.clone(), queue_bound: 9, record: allowed, wait: false, until: None };
     let started = vec![Handling::Call(Box::new(call)), Handling::Refused(Box::new(refused))];
-    kit.write(failing(&ended, Aftermath { started, recovery: None })).await;
+    kit.write(failing(&ended, Aftermath { started, recovery: None, expected: false })).await;
     let claim = kit.claim_one("two").await;
     assert_eq!(claim.run, called);
     kit.write(end_then(&claim, Ending::Succeeded(vec![0]), Aftermath::default())).await;

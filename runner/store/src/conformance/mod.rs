@@ -5,6 +5,7 @@
 //! place.
 
 pub(crate) mod accepting;
+pub(crate) mod alarming;
 pub(crate) mod belongings;
 pub(crate) mod deploying;
 pub(crate) mod handling;

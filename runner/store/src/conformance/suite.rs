@@ -24,6 +24,10 @@ macro_rules! conformance_suite {
             a_key_is_forgotten_after_seven_days, a_slot_fires_once,
             a_full_queue_refuses_and_records_slots, ready_is_notified,
             a_run_of_no_deployment_is_refused;
+        alarming: an_alarm_is_told_once_and_its_end_once,
+            an_absence_is_raised_only_while_there_was_no_success,
+            an_expectation_lives_with_its_flow, calls_of_alarms_are_on_record,
+            what_ended_lately_is_counted_without_handlers;
         belongings: state_changes_as_asked, bad_state_changes_are_failures_not_errors,
             state_of_another_workspace_is_not_seen, secrets_and_settings_are_kept;
         deploying: a_deployment_comes_back_as_it_was, only_what_went_live_is_live,

@@ -120,7 +120,7 @@ pub(crate) async fn refusals_are_on_record(place: &dyn Place) {
     refused.callee = None;
     refused.service = None;
     let failure = Failure::permanent(Code::UnknownService, "no such service");
-    let effect = InternalEffect::Refused(Box::new(refused.clone()), failure.clone(), None);
+    let effect = InternalEffect::Refused(Box::new(refused.clone()), failure.clone(), Vec::new());
     assert_eq!(
         kit.write(perform(&claim, 1, 0, effect)).await,
         Written::Done(Some(Outcome::Failed(failure.clone())))

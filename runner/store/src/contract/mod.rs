@@ -4,12 +4,14 @@
 //! nothing on its own; a batch shares one durable commit. A call that answers with an [`Error`]
 //! has left nothing of its batch. Reads never block writes.
 
+mod alarms;
 mod deployments;
 mod error;
 mod runs;
 mod store;
 mod views;
 
+pub use alarms::{AlarmChange, AlarmTurn, EndedFilter, Expected, Lately, Watch};
 pub use deployments::{
     Blob, Deployment, DeploymentOutcome, LiveWorkspace, NewDeployment, Pausable, ScheduleKey,
     ScheduleState, Slot,

@@ -365,9 +365,9 @@ pub enum InternalEffect {
         /// The moment.
         until: Timestamp,
     },
-    /// Records that the broker refused a call, and starts the run that handles it, if one does.
+    /// Records that the broker refused a call, and starts the runs that handle it.
     /// The outcome is the failure.
-    Refused(Box<CallRecord>, Failure, Option<Box<NewRun>>),
+    Refused(Box<CallRecord>, Failure, Vec<NewRun>),
 }
 
 /// What the ending of a run starts: once, with the ending, or not at all.
@@ -377,6 +377,8 @@ pub struct Aftermath {
     pub started: Vec<Handling>,
     /// For a flow that has a handler of recoveries.
     pub recovery: Option<Recovery>,
+    /// Whether it is a success that was expected: no later than its `absence` says.
+    pub expected: bool,
 }
 
 /// What is done about an ending.
@@ -466,8 +468,8 @@ pub struct CallRecord {
     pub rule: Rule,
     /// The calling flow.
     pub caller: FlowRef,
-    /// The calling run.
-    pub caller_run: RunId,
+    /// The calling run; `None` when an alarm called.
+    pub caller_run: Option<RunId>,
     /// What was named, at most 300 bytes.
     pub target: String,
     /// The flow behind it, when it was found.

@@ -11,9 +11,10 @@ use signalbox_core::{DeploymentId, Digest, RunId, Value, WorkspaceName};
 use tokio::sync::{Notify, watch};
 
 use super::{
-    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Displaced, Error,
-    Expired, LiveWorkspace, NewDeployment, Page, Pausable, Pruned, QueueView, Retention, RunFilter,
-    RunSummary, RunView, ScheduleState, Waiting, Want, Write, Written,
+    Accept, Accepted, AlarmChange, Blob, CallFilter, CallView, Claim, Counts, Deployment,
+    Displaced, EndedFilter, Error, Expired, Lately, LiveWorkspace, NewDeployment, Page, Pausable,
+    Pruned, QueueView, Retention, RunFilter, RunSummary, RunView, ScheduleState, Waiting, Want,
+    Watch, Write, Written,
 };
 
 /// The answer of an operation, later.
@@ -119,6 +120,18 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Lets schedules go on; slots up to now are not owed. Answers `false` when they were not
     /// paused.
     fn resume(&self, what: Pausable, at: Timestamp) -> Reply<'_, bool>;
+
+    // --- alarms ---
+
+    /// Raises or clears an alarm, and starts the runs that tell of it, in one commit. Answers
+    /// whether that was to be done: when not, nothing was written.
+    fn alarm(&self, change: AlarmChange) -> Reply<'_, bool>;
+
+    /// The alarms that are raised, and the flows that are expected to succeed.
+    fn watch(&self) -> Reply<'_, Watch>;
+
+    /// How runs ended lately: of the newest 50,000 that there are.
+    fn lately(&self, filter: EndedFilter) -> Reply<'_, Lately>;
 
     // --- what belongs to one workspace ---
 

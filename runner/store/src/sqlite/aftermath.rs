@@ -7,11 +7,15 @@ use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::Key;
 use signalbox_core::run::NewRun;
 
+use super::alarms;
 use super::columns;
 use super::effects::{record_call, start_call};
 use super::turns;
 use super::tx::Tx;
 use crate::contract::{Aftermath, Error, Handling, Recovery};
+
+/// The sequence of no run: what is started by an alarm.
+pub(super) const NO_RUN: i64 = 0;
 
 /// Starts what is to be started.
 pub(super) fn perform(
@@ -20,7 +24,10 @@ pub(super) fn perform(
     at: Timestamp,
     aftermath: Aftermath,
 ) -> Result<(), Error> {
-    let Aftermath { started, recovery } = aftermath;
+    let Aftermath { started, recovery, expected } = aftermath;
+    if expected {
+        alarms::succeeded(tx, ended, at)?;
+    }
     for (ordinal, handling) in (0..).zip(started) {
         start(tx, ended, ordinal, handling)?;
     }
@@ -106,7 +113,13 @@ fn spec_of(connection: &Connection, deployment: i64) -> Result<Option<Workspace>
     spec.as_deref().map(columns::from_json).transpose()
 }
 
-fn start(tx: &mut Tx<'_>, ended: i64, ordinal: u32, handling: Handling) -> Result<(), Error> {
+/// Starts what handles the end of a run, or [`NO_RUN`]'s.
+pub(super) fn start(
+    tx: &mut Tx<'_>,
+    ended: i64,
+    ordinal: u32,
+    handling: Handling,
+) -> Result<(), Error> {
     let key = Key { scope: "handler".to_owned(), attempt: 1, ordinal };
     match handling {
         Handling::Run(run) => enqueue(tx, *run),

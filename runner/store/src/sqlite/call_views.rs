@@ -93,7 +93,10 @@ fn record(row: &Row<'_>, at: Timestamp) -> Result<CallRecord, Error> {
         decision: if allowed { CallDecision::Allowed } else { CallDecision::Refused },
         rule: columns::text(text(3)?)?,
         caller: FlowRef { workspace: columns::text(text(4)?)?, flow: columns::text(text(5)?)? },
-        caller_run: run_id(row.get(6)?)?,
+        caller_run: <[u8; 16]>::try_from(row.get_ref(6)?.as_blob().unwrap_or_default())
+            .ok()
+            .map(run_id)
+            .transpose()?,
         target: row.get(7)?,
         callee: match callee {
             Some((workspace, flow)) => Some((columns::text(&workspace)?, columns::text(&flow)?)),

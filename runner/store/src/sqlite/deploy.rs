@@ -9,8 +9,8 @@ use signalbox_core::{DeploymentId, Digest, WorkspaceName};
 
 use super::aftermath;
 use super::columns::to_json;
-use super::schedules;
 use super::tx::Tx;
+use super::{alarms, schedules};
 use crate::contract::{Blob, DeploymentOutcome, Error, NewDeployment};
 
 /// Records deployments with the content of their files, and makes those live that say so.
@@ -60,6 +60,7 @@ fn record(tx: &mut Tx<'_>, new: &NewDeployment) -> Result<DeploymentId, Error> {
         make_live(tx, workspace, id, new)?;
         aftermath::forget_recoveries(tx, workspace, before, spec)?;
         schedules::baselines(tx, spec, new)?;
+        alarms::expect(tx, spec, new)?;
     }
     Ok(DeploymentId(id))
 }
@@ -150,7 +151,7 @@ pub(super) fn retire(
         )?
         .query_row(params![now.0, workspace.as_str()], |row| row.get(0))
         .optional()?;
-    live.map(drop).ok_or_else(|| not_live(workspace))
+    alarms::forget(tx, live.ok_or_else(|| not_live(workspace))?)
 }
 
 fn not_live(workspace: &WorkspaceName) -> Error {

@@ -47,10 +47,10 @@ pub(super) fn perform(
             waits::add(tx, caller, key, For::Moment(until))?;
             Ok(Outcome::Pending)
         }
-        InternalEffect::Refused(record, failure, handler) => {
+        InternalEffect::Refused(record, failure, handlers) => {
             record_call(tx, caller, key, &record, None)?;
-            if let Some(handler) = handler {
-                aftermath::enqueue(tx, *handler)?;
+            for handler in handlers {
+                aftermath::enqueue(tx, handler)?;
             }
             Ok(Outcome::Failed(failure))
         }
@@ -228,6 +228,7 @@ fn started_by(tx: &Tx<'_>, caller: i64, run: &RunId) -> Result<Option<i64>, Erro
         Trigger::Schedule { .. }
         | Trigger::Call { .. }
         | Trigger::Handler { .. }
+        | Trigger::Alarm { .. }
         | Trigger::Webhook { .. }
         | Trigger::Api
         | Trigger::Retry { .. }
@@ -262,6 +263,9 @@ pub(super) fn record_call(
         Some((workspace, flow)) => Some(tx.flow(workspace, flow)?),
         None => None,
     };
+    let caller_run = record.caller_run.as_ref().map(id_bytes).transpose()?;
+    // Not null in the schema: no bytes stand for no run.
+    let caller_run = caller_run.as_ref().map_or(&[][..], |bytes| &bytes[..]);
     let mut statement = tx.connection.prepare_cached(
         "INSERT INTO calls (at, allowed, rule, caller_workspace, caller_flow, caller, caller_run,
                             target, callee_workspace, callee_flow, service, version, inputs, run,
@@ -275,7 +279,7 @@ pub(super) fn record_call(
         workspace,
         flow,
         caller,
-        id_bytes(&record.caller_run)?,
+        caller_run,
         record.target,
         callee.map(|(workspace, _)| workspace),
         callee.map(|(_, flow)| flow),

@@ -247,7 +247,9 @@ impl Live {
 fn is_called(run: &NewRun) -> bool {
     match run.trigger {
         Trigger::Call { .. } | Trigger::Flow { .. } | Trigger::Continue { .. } => true,
-        Trigger::Handler { ref service, .. } => service.is_some(),
+        Trigger::Handler { ref service, .. } | Trigger::Alarm { ref service, .. } => {
+            service.is_some()
+        }
         Trigger::Schedule { .. }
         | Trigger::Webhook { .. }
         | Trigger::Api

@@ -6,6 +6,7 @@
 
 mod accept;
 mod aftermath;
+mod alarms;
 mod append;
 mod backup;
 mod belongings;

@@ -15,13 +15,14 @@ use super::prune::Progress;
 use super::tx::Tx;
 use super::writer::Message;
 use super::{
-    SqliteStore, accept, append, backup, belongings, call_views, claim, deploy, deployment_views,
-    end, journal, line_views, prune, run_views, schedules, settle, waits,
+    SqliteStore, accept, alarms, append, backup, belongings, call_views, claim, deploy,
+    deployment_views, end, journal, line_views, prune, run_views, schedules, settle, waits,
 };
 use crate::contract::{
-    Accept, Accepted, Blob, CallFilter, CallView, Claim, Counts, Deployment, Displaced, Error,
-    Expired, LiveWorkspace, NewDeployment, Page, Pausable, Pruned, QueueView, Reply, Retention,
-    RunFilter, RunSummary, RunView, ScheduleState, Store, Waiting, Want, Write, Written,
+    Accept, Accepted, AlarmChange, Blob, CallFilter, CallView, Claim, Counts, Deployment,
+    Displaced, EndedFilter, Error, Expired, Lately, LiveWorkspace, NewDeployment, Page, Pausable,
+    Pruned, QueueView, Reply, Retention, RunFilter, RunSummary, RunView, ScheduleState, Store,
+    Waiting, Want, Watch, Write, Written,
 };
 
 fn write_one(tx: &mut Tx<'_>, write: Write) -> Result<Written, Error> {
@@ -215,6 +216,18 @@ impl Store for SqliteStore {
 
     fn resume(&self, what: Pausable, at: Timestamp) -> Reply<'_, bool> {
         Box::pin(self.write(move |tx| schedules::resume(tx, &what, at)))
+    }
+
+    fn alarm(&self, change: AlarmChange) -> Reply<'_, bool> {
+        Box::pin(self.write(move |tx| alarms::change(tx, change)))
+    }
+
+    fn watch(&self) -> Reply<'_, Watch> {
+        Box::pin(self.shared.readers.read(alarms::watch))
+    }
+
+    fn lately(&self, filter: EndedFilter) -> Reply<'_, Lately> {
+        Box::pin(self.shared.readers.read(move |db| alarms::lately(db, &filter)))
     }
 
     fn state_get<'a>(

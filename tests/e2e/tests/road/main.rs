@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what the tests share may fail as they may")]
 #![expect(clippy::format_collect, reason = "texts are made once, where they are read best")]
 
+mod alarms;
 mod bad_input;
 mod branches;
 mod broker_depth;

@@ -28,6 +28,7 @@ pub(crate) async fn get_workspace(
 ) -> Result<Response, Problem> {
     let counts = app.engine.store().counts().await?;
     let live = app.engine.live();
-    let view = WorkspaceJson::find(&live, &name, &counts).ok_or_else(|| unknown(&name))?;
+    let view = WorkspaceJson::find(&live, &name, &counts, &app.engine.alarms())
+        .ok_or_else(|| unknown(&name))?;
     tagged(&headers, &view)
 }

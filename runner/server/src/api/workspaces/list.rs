@@ -26,9 +26,10 @@ pub(crate) async fn list_workspaces(
 ) -> Result<Response, Problem> {
     let counts = app.engine.store().counts().await?;
     let live = app.engine.live();
+    let alarms = app.engine.alarms();
     let views: Vec<_> = names(&live)
         .into_iter()
-        .filter_map(|name| WorkspaceJson::find(&live, name, &counts))
+        .filter_map(|name| WorkspaceJson::find(&live, name, &counts, &alarms))
         .collect();
     tagged(&headers, &List::part_of(views.into_iter(), &part, |view| view))
 }

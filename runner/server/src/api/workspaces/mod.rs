@@ -2,6 +2,7 @@
 
 pub(crate) mod deployments;
 pub(crate) mod get;
+pub(crate) mod health;
 pub(crate) mod list;
 pub(crate) mod pause;
 pub(crate) mod rollback;
