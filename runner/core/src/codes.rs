@@ -129,6 +129,7 @@ codes! {
     DataUnusable = "SB0703", "a data directory that cannot be used";
     StoreFailed = "SB0704", "the store failed";
     ShuttingDown = "SB0705", "the runner is stopping";
+    Starting = "SB0706", "the runner is still starting";
     Internal = "SB0799", "a fault of Signalbox itself";
 }
 

@@ -65,16 +65,25 @@ pub enum EventKind {
         /// The outcome's name.
         outcome: &'static str,
     },
+    /// Schedules were paused, or go on.
+    Pause {
+        /// The one schedule, as its flow and its identity in it; all of the workspace when not
+        /// given.
+        schedule: Option<(FlowName, String)>,
+        /// Whether they are paused now.
+        paused: bool,
+    },
 }
 
 impl EventKind {
-    /// The topic: `run`, `log`, `call` or `deployment`.
+    /// The topic: `run`, `log`, `call`, `deployment` or `schedule`.
     pub fn topic(&self) -> &'static str {
         match self {
             Self::Run { .. } | Self::Suspended { .. } => "run",
             Self::Log { .. } => "log",
             Self::Call { .. } => "call",
             Self::Deployment { .. } => "deployment",
+            Self::Pause { .. } => "schedule",
         }
     }
 
@@ -85,7 +94,7 @@ impl EventKind {
             | Self::Suspended { run, .. }
             | Self::Log { run }
             | Self::Call { run, .. } => Some(run),
-            Self::Deployment { .. } => None,
+            Self::Deployment { .. } | Self::Pause { .. } => None,
         }
     }
 }

@@ -51,7 +51,7 @@ const TO_TRY: [(&str, &[&str]); 4] = [
         &[
             "BODY='{\"event\":\"fill\",\"order\":{\"symbol\":\"ACME\"}}'",
             "SIGN=$(printf %s \"$BODY\" | openssl dgst -sha256 -hmac KEY -r | cut -d' ' -f1)",
-            "curl -d \"$BODY\" -H \"X-Signature: $SIGN\" http://LISTEN/hooks/homeops-financial/fills",
+            "curl --json \"$BODY\" -H \"X-Signature: $SIGN\" http://LISTEN/hooks/homeops-financial/fills",
         ],
     ),
 ];
@@ -73,7 +73,8 @@ fn bad(word: &str, what: &str, run: Option<&RunId>) -> String {
 /// Where everything is, before anything happens.
 pub(super) fn opening(folder: &Path, stand_ins: &StandIns) -> String {
     format!(
-        "{}\n\n  repository   {}\n  stand-ins    market data and trading {}, Slack {}, media library {}, Docker {}\n",
+        "{}\n\n  repository   {}\n  stand-ins    market data and trading {}, Slack {},\n               \
+         media library {}, Docker {}\n",
         styled(style::STRONG, "Signalbox demo: a commit becomes three live workspaces"),
         folder.display(),
         stand_ins.market,
@@ -224,7 +225,7 @@ pub(super) fn to_try(program: &str, listen: SocketAddr, folder: &Path) -> String
         format!(" --server http://{listen}")
     };
     let mut lines = vec![heading("Look")];
-    for path in ["/", "/api/v1/runs", "/api/v1/calls"] {
+    for path in ["/", "/schedules", "/api/v1/runs", "/api/v1/calls"] {
         lines.push(format!("  http://{listen}{path}\n"));
     }
     lines.push(heading("Try"));

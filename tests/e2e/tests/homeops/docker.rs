@@ -1,9 +1,13 @@
 //! A stand-in for Docker's Engine API, version 1.43: containers, exec, images, services, tasks.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use signalbox_testkit::{HttpStub, Request, Response};
+
+/// How long a container takes until it is well.
+const STARTING: Duration = Duration::from_millis(100);
 
 /// What the daemon has.
 pub(crate) struct State {
@@ -22,8 +26,9 @@ pub(crate) struct State {
     pub(crate) backups: Vec<String>,
     /// Containers that were restarted.
     pub(crate) restarted: Vec<String>,
-    /// Whether a restart helps.
+    /// Whether a restart helps, after a while.
     pub(crate) heals: bool,
+    well_at: Option<Instant>,
 }
 
 impl State {
@@ -40,7 +45,7 @@ impl State {
     fn restart(&mut self, name: &str) {
         self.restarted.push(name.to_owned());
         if self.heals {
-            self.have(name, "Up 1 second (healthy)");
+            self.well_at = Some(Instant::now() + STARTING);
         }
     }
 }
@@ -68,6 +73,7 @@ impl Docker {
             backups: Vec::new(),
             restarted: Vec::new(),
             heals: true,
+            well_at: None,
         };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
@@ -126,8 +132,11 @@ fn containers(state: &State) -> Response {
 }
 
 /// Docker has `Health` only for a container whose image says how to check it.
-fn inspected(state: &State, id: &str) -> Response {
+fn inspected(state: &mut State, id: &str) -> Response {
     let name = id.trim_end_matches("-id");
+    if state.well_at.take_if(|at| *at <= Instant::now()).is_some() {
+        state.have(name, "Up 1 second (healthy)");
+    }
     let Some((_, is, status)) = state.containers.iter().find(|(known, ..)| *known == name) else {
         return Response::json(404, &json!({ "message": format!("No such container: {id}") }));
     };

@@ -1,9 +1,10 @@
 //! The platform's flows.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use signalbox_e2e::eventually;
 
 use crate::docker::OLD;
-use crate::home::{Home, done, ended};
+use crate::home::{Home, done, ended, example};
 
 #[test]
 fn the_example_has_no_fault_and_no_warning() {
@@ -18,7 +19,7 @@ fn an_ill_container_is_told_of_once_restarted_and_given_up_at_last() {
     let runner = home.start();
     let look = "homeops-platform/infrastructure/docker-health-check";
     let restart = "homeops-platform/infrastructure/service-auto-restart";
-    let once = json!({ "most": 2, "settle": "50ms" });
+    let once = json!({ "most": 2, "settle": "200ms" });
     assert_eq!(done(&runner, look, &json!({}))["ill"], json!([]));
     home.docker.state.lock().unwrap().falls_ill("plex");
     assert_eq!(done(&runner, look, &json!({}))["ill"], json!(["plex"]));
@@ -106,12 +107,24 @@ fn somebody_can_have_a_service_go_back() {
 #[test]
 fn a_maintenance_window_ends_by_itself_and_a_new_one_takes_its_place() {
     let home = Home::new();
+    let look = "windmill/flows/infrastructure/docker-health-check.yaml";
+    home.road.push(look, &example(look).replace("*/2 * * * *", "* * * * * *"));
     let runner = home.start();
+    let looks = |reason: Value| {
+        eventually(&format!("the last look ended with {reason}"), || {
+            let runs = runner.list("/runs?flow=infrastructure/docker-health-check&limit=1");
+            let ended = |run: &Value| run["ended_at"].is_string() && run["reason"] == reason;
+            runs.iter().any(ended).then_some(())
+        });
+    };
     let window = "homeops-platform/maintenance/maintenance-window";
     let long = runner.accept(window, &json!({ "length": "1h" }));
     runner.until(&long, "suspended");
+    looks(json!("not_wanted"));
     done(&runner, window, &json!({ "length": "50ms" }));
     assert_eq!(runner.show(&long)["reason"], "superseded");
+    home.hears("the maintenance window is over");
+    looks(Value::Null);
 }
 
 #[test]
