@@ -90,6 +90,32 @@ pub struct Workspace {
 }
 
 impl Workspace {
+    /// A workspace in the folder of its name that has nothing and declares nothing.
+    pub fn new(name: WorkspaceName, kind: Kind, revision: Revision) -> Self {
+        Self {
+            path: name.to_string(),
+            name,
+            kind,
+            revision,
+            tree: String::new(),
+            config_hash: Digest([0; 32]),
+            about: About::default(),
+            grants: Grants::default(),
+            env: BTreeMap::new(),
+            secrets: BTreeSet::new(),
+            connectors: BTreeMap::new(),
+            exports: BTreeMap::new(),
+            may_start: BTreeMap::new(),
+            accepts: BTreeSet::new(),
+            uses: BTreeSet::new(),
+            webhooks: BTreeMap::new(),
+            on_call_failure: None,
+            flows: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            calendars: BTreeMap::new(),
+        }
+    }
+
     /// What makes two states of a workspace the same: nothing is to be done between them.
     pub fn identity(&self) -> Digest {
         identity(&self.tree, self.config_hash)
@@ -291,6 +317,26 @@ pub struct Flow {
     /// Starts of flows of the same workspace that can be seen there; each target is a flow's name.
     #[serde(default)]
     pub starts: Vec<LiteralCall>,
+}
+
+impl Flow {
+    /// A flow that takes nothing, does nothing and is started by nobody.
+    pub fn new(file: impl Into<String>) -> Self {
+        Self {
+            file: file.into(),
+            summary: None,
+            inputs: Schema::default(),
+            schedules: Vec::new(),
+            timeout: None,
+            deadline: None,
+            retry: None,
+            turns: crate::turn::Settings::default(),
+            plan: Plan::default(),
+            handlers: Handlers::default(),
+            calls: Vec::new(),
+            starts: Vec::new(),
+        }
+    }
 }
 
 /// What a cell interprets.
