@@ -186,16 +186,15 @@ impl Line {
 
     /// The value of an option, behind it or behind `=`.
     fn option(&self, names: &[&str]) -> Option<&str> {
-        let at = self.0.iter().position(|word| names.contains(&word.as_str()));
-        let behind = at.and_then(|at| self.0.get(at + 1)).map(String::as_str);
-        behind.or_else(|| {
-            let of = |word: &'_ String| word.split_once('=').map(|(name, _)| name.to_owned());
-            let joined = self
-                .0
-                .iter()
-                .find(|word| of(word).is_some_and(|name| names.contains(&name.as_str())));
-            joined.and_then(|word| Some(word.split_once('=')?.1))
-        })
+        let mut words = self.0.iter();
+        while let Some(word) = words.next() {
+            match word.split_once('=') {
+                Some((name, value)) if names.contains(&name) => return Some(value),
+                _ if names.contains(&word.as_str()) => return words.next().map(String::as_str),
+                _ => {}
+            }
+        }
+        None
     }
 
     fn workspace(&self) -> Option<String> {
