@@ -11,10 +11,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use signalbox_core::broker::{Target, decide};
 use signalbox_core::catalog::{
-    Callers, Catalog, Export, Flow, Kind, LiteralCall, Plan, ServiceUse, Workspace,
+    Callers, Catalog, Export, Flow, Kind, LiteralCall, ServiceUse, Workspace,
 };
 use signalbox_core::ids::{FlowName, FlowRef, ServiceName, WorkspaceName};
-use signalbox_core::inputs::Schema;
 use signalbox_workspaces::contract::{Candidate, Verdict, check};
 
 const DOMAINS: usize = 3;
@@ -219,20 +218,7 @@ impl Model {
             handles: None,
             tells: None,
         });
-        Flow {
-            file: format!("flows/f{flow}.yaml"),
-            summary: None,
-            inputs: Schema::default(),
-            schedules: Vec::new(),
-            timeout: None,
-            deadline: None,
-            retry: None,
-            turns: signalbox_core::turn::Settings::default(),
-            plan: Plan::default(),
-            handlers: signalbox_core::handler::Handlers::default(),
-            calls: calls.collect(),
-            starts: Vec::new(),
-        }
+        Flow { calls: calls.collect(), ..Flow::new(format!("flows/f{flow}.yaml")) }
     }
 }
 

@@ -8,9 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use signalbox_core::broker::{Rule, Target, decide};
-use signalbox_core::catalog::{
-    Callers, Catalog, Export, Flow, Kind, LiteralCall, Plan, ServiceUse,
-};
+use signalbox_core::catalog::{Callers, Catalog, Export, Flow, Kind, LiteralCall, ServiceUse};
 use signalbox_core::codes::Code;
 use signalbox_core::ids::{FlowName, WorkspaceName};
 use signalbox_core::inputs::{Field, Schema, Type};
@@ -19,20 +17,8 @@ use signalbox_workspaces::contract::{Candidate, check};
 
 fn flow() -> Flow {
     let text = Field { required: true, ..Field::of(Type::String) };
-    Flow {
-        file: "flows/f.yaml".to_owned(),
-        summary: None,
-        inputs: Schema { fields: BTreeMap::from([("text".to_owned(), text)]) },
-        schedules: Vec::new(),
-        timeout: None,
-        deadline: None,
-        retry: None,
-        turns: signalbox_core::turn::Settings::default(),
-        plan: Plan::default(),
-        handlers: signalbox_core::handler::Handlers::default(),
-        calls: Vec::new(),
-        starts: Vec::new(),
-    }
+    let inputs = Schema { fields: BTreeMap::from([("text".to_owned(), text)]) };
+    Flow { inputs, ..Flow::new("flows/f.yaml") }
 }
 
 fn name(text: &str) -> FlowName {

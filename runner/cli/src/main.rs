@@ -7,6 +7,7 @@ mod cell;
 mod cli;
 mod client;
 mod commands;
+mod complete;
 mod demo;
 mod exit;
 mod faults;

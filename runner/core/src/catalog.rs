@@ -96,6 +96,33 @@ pub struct Workspace {
 }
 
 impl Workspace {
+    /// A workspace in the folder of its name that has nothing and declares nothing.
+    pub fn new(name: WorkspaceName, kind: Kind, revision: Revision) -> Self {
+        Self {
+            path: name.to_string(),
+            name,
+            kind,
+            revision,
+            tree: String::new(),
+            config_hash: Digest([0; 32]),
+            about: About::default(),
+            grants: Grants::default(),
+            env: BTreeMap::new(),
+            secrets: BTreeSet::new(),
+            connectors: BTreeMap::new(),
+            exports: BTreeMap::new(),
+            may_start: BTreeMap::new(),
+            accepts: BTreeSet::new(),
+            uses: BTreeSet::new(),
+            webhooks: BTreeMap::new(),
+            on_call_failure: Vec::new(),
+            health: None,
+            flows: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            calendars: BTreeMap::new(),
+        }
+    }
+
     /// What makes two states of a workspace the same: nothing is to be done between them.
     pub fn identity(&self) -> Digest {
         identity(&self.tree, self.config_hash)
@@ -303,6 +330,25 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// A flow that takes nothing, does nothing and is started by nobody.
+    pub fn new(file: impl Into<String>) -> Self {
+        Self {
+            file: file.into(),
+            summary: None,
+            inputs: Schema::default(),
+            schedules: Vec::new(),
+            timeout: None,
+            deadline: None,
+            retry: None,
+            turns: crate::turn::Settings::default(),
+            plan: Plan::default(),
+            handlers: Handlers::default(),
+            absence: None,
+            calls: Vec::new(),
+            starts: Vec::new(),
+        }
+    }
+
     /// The handlers of a run that was started by this: those of its schedule before the flow's.
     /// With them comes the schedule, when its failures and recoveries are told apart from those of
     /// the flow's other runs.

@@ -130,6 +130,7 @@ codes! {
     DataUnusable = "SB0703", "a data directory that cannot be used";
     StoreFailed = "SB0704", "the store failed";
     ShuttingDown = "SB0705", "the runner is stopping";
+    Starting = "SB0706", "the runner is still starting";
     IsolationTooWeak = "SB0707", "cells that cannot be walled in as demanded";
     Internal = "SB0799", "a fault of Signalbox itself";
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use signalbox_core::catalog::Workspace;
@@ -21,6 +21,10 @@ pub(crate) struct Desk {
     pub(crate) hints: Hints,
     pub(crate) requested: AtomicU64,
     pub(crate) done: watch::Sender<(u64, Arc<SyncReport>)>,
+    /// Workspaces that the look under way has read and checked.
+    pub(crate) checked: AtomicUsize,
+    /// Workspaces that it reads and checks in all.
+    pub(crate) to_check: AtomicUsize,
     /// Held by whoever changes what is live.
     pub(crate) memory: Mutex<Memory>,
 }
@@ -36,6 +40,19 @@ impl Desk {
         let number = self.requested.fetch_add(1, Ordering::SeqCst) + 1;
         self.hints.push(Hint { kind, at, received: Instant::now() });
         number
+    }
+}
+
+impl Desk {
+    /// Whether a look at the source has ended since the start.
+    pub(crate) fn has_looked(&self) -> bool {
+        self.done.borrow().0 > 0
+    }
+
+    /// A look begins to read and check so many workspaces.
+    pub(crate) fn begin(&self, to_check: usize) {
+        self.checked.store(0, Ordering::Relaxed);
+        self.to_check.store(to_check, Ordering::Relaxed);
     }
 }
 

@@ -72,10 +72,18 @@ pub enum EventKind {
         /// The outcome's name.
         outcome: &'static str,
     },
+    /// Schedules were paused, or go on.
+    Pause {
+        /// The one schedule, as its flow and its identity in it; all of the workspace when not
+        /// given.
+        schedule: Option<(FlowName, String)>,
+        /// Whether they are paused now.
+        paused: bool,
+    },
 }
 
 impl EventKind {
-    /// The topic: `run`, `log`, `call`, `alarm` or `deployment`.
+    /// The topic: `run`, `log`, `call`, `alarm`, `deployment` or `schedule`.
     pub fn topic(&self) -> &'static str {
         match self {
             Self::Run { .. } | Self::Suspended { .. } => "run",
@@ -83,6 +91,7 @@ impl EventKind {
             Self::Call { .. } => "call",
             Self::Alarm { .. } => "alarm",
             Self::Deployment { .. } => "deployment",
+            Self::Pause { .. } => "schedule",
         }
     }
 
@@ -93,7 +102,7 @@ impl EventKind {
             | Self::Suspended { run, .. }
             | Self::Log { run }
             | Self::Call { run, .. } => Some(run),
-            Self::Alarm { .. } | Self::Deployment { .. } => None,
+            Self::Alarm { .. } | Self::Deployment { .. } | Self::Pause { .. } => None,
         }
     }
 }

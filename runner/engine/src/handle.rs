@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use signalbox_core::alarm::Raised;
@@ -113,6 +114,31 @@ impl Handle {
     /// The isolation level that cells reach on this machine, 0 to 3; `None` until one has started.
     pub fn isolation(&self) -> Option<u8> {
         self.shared.isolation()
+    }
+
+    /// How far the look at the source is: workspaces that are read and checked, of so many.
+    pub fn looked_at(&self) -> (usize, usize) {
+        let desk = &self.shared.desk;
+        (desk.checked.load(Ordering::Relaxed), desk.to_check.load(Ordering::Relaxed))
+    }
+
+    /// Whether something is live, or a look at the source has ended: who asks before that asks too
+    /// early.
+    pub fn has_started(&self) -> bool {
+        self.shared.desk.has_looked() || !self.live().info.is_empty()
+    }
+
+    /// Waits until [`Self::has_started`], at most so long; answers it.
+    pub async fn started(&self, wait: Duration) -> bool {
+        if self.has_started() {
+            return true;
+        }
+        let mut done = self.shared.desk.done.subscribe();
+        tokio::select! {
+            looked = done.wait_for(|(served, _)| *served > 0) => looked.is_ok(),
+            () = tokio::time::sleep(wait) => false,
+            () = self.stopping() => false,
+        }
     }
 
     /// Whether the engine is stopping.

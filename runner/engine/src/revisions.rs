@@ -25,30 +25,9 @@ impl Pinned {
     /// A workspace without flows.
     #[cfg(test)]
     pub(crate) fn for_tests(deployment: DeploymentId) -> Self {
-        use signalbox_core::catalog::{About, Grants, Kind};
-        let spec = Workspace {
-            name: "one".parse().unwrap(),
-            kind: Kind::Domain,
-            path: "one".into(),
-            revision: "a".repeat(40).parse().unwrap(),
-            tree: "t".into(),
-            config_hash: signalbox_core::Digest::of(b"config"),
-            about: About::default(),
-            grants: Grants::default(),
-            env: BTreeMap::new(),
-            secrets: BTreeSet::new(),
-            connectors: BTreeMap::new(),
-            exports: BTreeMap::new(),
-            may_start: BTreeMap::new(),
-            accepts: BTreeSet::new(),
-            uses: BTreeSet::new(),
-            flows: BTreeMap::new(),
-            calendars: BTreeMap::new(),
-            webhooks: BTreeMap::new(),
-            on_call_failure: Vec::new(),
-            health: None,
-            sources: BTreeMap::new(),
-        };
+        let revision = "a".repeat(40).parse().unwrap();
+        let kind = signalbox_core::catalog::Kind::Domain;
+        let spec = Workspace::new("one".parse().unwrap(), kind, revision);
         Self { deployment, spec: Arc::new(spec), sources: tokio::sync::OnceCell::new() }
     }
 

@@ -17,6 +17,7 @@ mod query;
 mod routes;
 mod server;
 mod sse;
+mod starting;
 mod token;
 mod view;
 

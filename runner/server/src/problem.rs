@@ -120,7 +120,9 @@ impl Problem {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Code::SourceUnreachable | Code::WebhookRunFailed => StatusCode::BAD_GATEWAY,
-            Code::ShuttingDown | Code::WebhookUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Code::Starting | Code::ShuttingDown | Code::WebhookUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             _ if self.passing => StatusCode::SERVICE_UNAVAILABLE,
             Code::StoreFailed | Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             // Whatever else is refused is refused by what is live or by the state of a thing.

@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::guard::guard;
 use crate::pages;
 use crate::problem::Problem;
+use crate::starting::wait_for_start;
 
 /// Where the description of the API is.
 pub(crate) const OPENAPI: &str = "/api/openapi.json";
@@ -48,6 +49,7 @@ pub(crate) fn router(app: App) -> Router {
             let detail = format!("`{}` does not take {method}", uri.path());
             Problem::new(Code::MethodNotAllowed, detail)
         })
+        .layer(from_fn_with_state(app.clone(), wait_for_start))
         .layer(from_fn_with_state(app.clone(), guard))
         .with_state(app)
 }

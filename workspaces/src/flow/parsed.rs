@@ -4,9 +4,6 @@ use std::collections::BTreeSet;
 
 use signalbox_core::catalog::{Action, Flow, Plan, Step};
 use signalbox_core::check::CheckScript;
-use signalbox_core::handler::Handlers;
-use signalbox_core::inputs::Schema;
-use signalbox_core::turn::Settings;
 
 use crate::alarms::ParsedAbsence;
 use crate::handlers::OfFlow;
@@ -29,11 +26,7 @@ pub(crate) struct Parsed {
 pub(crate) fn bare(file: &str) -> Parsed {
     let step = Step::new("main", Action::Script { path: file.to_owned(), inputs: None }, 1);
     Parsed {
-        flow: Flow {
-            file: file.to_owned(),
-            plan: Plan { steps: vec![step], ..Plan::default() },
-            ..empty()
-        },
+        flow: Flow { plan: Plan { steps: vec![step], ..Plan::default() }, ..Flow::new(file) },
         code: Vec::new(),
         scripts: BTreeSet::from([file.to_owned()]),
         handlers: OfFlow::default(),
@@ -43,25 +36,10 @@ pub(crate) fn bare(file: &str) -> Parsed {
 
 /// What stands for a flow whose file cannot be read: its name is taken, nothing else is known.
 pub(crate) fn unreadable(file: &str) -> Parsed {
-    let flow = Flow { file: file.to_owned(), ..empty() };
-    let handlers = OfFlow::default();
-    Parsed { flow, code: Vec::new(), scripts: BTreeSet::new(), handlers, absence: None }
-}
-
-fn empty() -> Flow {
-    Flow {
-        file: String::new(),
-        summary: None,
-        inputs: Schema::default(),
-        schedules: Vec::new(),
-        timeout: None,
-        deadline: None,
-        retry: None,
-        turns: Settings::default(),
-        plan: Plan::default(),
-        handlers: Handlers::default(),
-        absence: None,
-        calls: Vec::new(),
-        starts: Vec::new(),
+    Parsed {
+        flow: Flow::new(file),
+        code: Vec::new(),
+        scripts: BTreeSet::new(),
+        handlers: Vec::new(),
     }
 }

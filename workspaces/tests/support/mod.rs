@@ -5,11 +5,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what the tests share may fail")]
 #![allow(clippy::allow_attributes, reason = "what is unused differs between the binaries")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use signalbox_core::catalog::{About, Grants, Kind, Workspace};
+use signalbox_core::catalog::{Kind, Workspace};
 use signalbox_core::check::{CheckScript, Facts, FoundCall, ScriptCode};
 use signalbox_core::diagnostic::Diagnostic;
 use signalbox_core::ids::{Digest, Revision, WorkspaceName};
@@ -83,29 +83,7 @@ pub fn good(files: &Files) -> BTreeMap<WorkspaceName, Arc<Workspace>> {
 
 /// A workspace that has nothing and declares nothing.
 pub fn workspace(name: &str, kind: Kind) -> Workspace {
-    Workspace {
-        name: name.parse().unwrap(),
-        kind,
-        path: name.to_owned(),
-        revision: "0".repeat(40).parse().unwrap(),
-        tree: String::new(),
-        config_hash: Digest([0; 32]),
-        about: About::default(),
-        grants: Grants::default(),
-        env: BTreeMap::new(),
-        secrets: BTreeSet::new(),
-        connectors: BTreeMap::new(),
-        exports: BTreeMap::new(),
-        may_start: BTreeMap::new(),
-        accepts: BTreeSet::new(),
-        uses: BTreeSet::new(),
-        webhooks: BTreeMap::new(),
-        on_call_failure: Vec::new(),
-        health: None,
-        flows: BTreeMap::new(),
-        sources: BTreeMap::new(),
-        calendars: BTreeMap::new(),
-    }
+    Workspace::new(name.parse().unwrap(), kind, "0".repeat(40).parse().unwrap())
 }
 
 /// A push: from what is live to what the files say.

@@ -10,6 +10,7 @@ use crate::commands::{
     queue, rerun, rollback, run, runs, schedule, secret, serve, show, status, sync, token, unpin,
     validate, webhook, workspace,
 };
+use crate::complete;
 use crate::demo;
 use crate::exit::Exit;
 use crate::report::report;
@@ -17,6 +18,14 @@ use crate::terminal;
 
 /// Reads the command line, does what it says, and answers how the process ends.
 pub(crate) fn main() -> ExitCode {
+    match complete::answer(Cli::command) {
+        Ok(false) => {}
+        Ok(true) => return Exit::Done.into(),
+        Err(error) => {
+            error.print().unwrap_or_default();
+            return Exit::Usage.into();
+        }
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -62,6 +71,6 @@ fn dispatch(command: &Command) -> anyhow::Result<Exit> {
         Command::Backup(args) => backup::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Explain(args) => explain::run(args),
-        Command::Completion(args) => completion::run(args, Cli::command()),
+        Command::Completion(args) => completion::run(args),
     }
 }

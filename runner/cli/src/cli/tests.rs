@@ -66,6 +66,52 @@ fn every_command_that_prints_data_can_print_json() {
     assert_eq!(found, Vec::<String>::new());
 }
 
+/// Names of values that are no name of something live.
+const NOT_LIVE: [&str; 29] = [
+    "ADDR",
+    "CODE",
+    "COMMIT",
+    "DECISION",
+    "DIR",
+    "EXPR",
+    "FILE",
+    "FORMAT",
+    "JSON",
+    "KEY",
+    "LIMIT",
+    "MOMENT",
+    "N",
+    "NAME",
+    "NAME=VALUE",
+    "NUMBER",
+    "PATH",
+    "PATH_OR_URL",
+    "REV",
+    "SECONDS",
+    "SHELL",
+    "SINCE",
+    "STATE",
+    "STEP",
+    "SUBDIR",
+    "TIME",
+    "URL",
+    "WHEN",
+    "ZONE",
+];
+
+#[test]
+fn every_value_is_completed_from_what_is_live_or_is_known_to_be_something_else() {
+    let live = ["WS", "WORKSPACE", "WORKSPACE/FLOW", "FLOW", "RUN", "SCHEDULE", "DEPLOYMENT"];
+    for (path, command) in commands() {
+        for argument in command.get_arguments().filter(|one| one.get_action().takes_values()) {
+            let name = argument.get_value_names().map(|names| names[0].to_string());
+            let name = name.unwrap_or_default();
+            let known = live.contains(&&*name) || NOT_LIVE.contains(&&*name);
+            assert!(known, "{path}: is {name} the name of something live? then complete it");
+        }
+    }
+}
+
 fn exit_code(line: &str) -> i32 {
     match Cli::try_parse_from(line.split_whitespace()) {
         Ok(_) => 0,

@@ -2,24 +2,27 @@
 
 use clap_complete::Shell;
 
+use crate::complete;
 use crate::exit::Exit;
 use crate::terminal;
 
-/// Print the completions of a shell
+/// Print what makes a shell complete commands, names and ids
+///
+/// The shell then asks this program while somebody types. Workspaces, flows, runs, schedules,
+/// deployments and secrets' names come from the runner that --server or SIGNALBOX_SERVER names; when
+/// it does not answer at once, only commands and options are completed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  signalbox completion bash > ~/.local/share/bash-completion/completions/signalbox
-  signalbox completion zsh > ~/.zfunc/_signalbox
-  signalbox completion fish > ~/.config/fish/completions/signalbox.fish")]
+  source <(signalbox completion bash)         in ~/.bashrc
+  source <(signalbox completion zsh)          in ~/.zshrc, behind compinit
+  signalbox completion fish | source          in ~/.config/fish/config.fish")]
 pub(crate) struct Args {
     /// The shell
     shell: Shell,
 }
 
-/// Runs the command, for this program.
-pub(crate) fn run(args: &Args, mut program: clap::Command) -> anyhow::Result<Exit> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut program, "signalbox", &mut script);
-    terminal::data(&String::from_utf8_lossy(&script))?;
+/// Runs the command.
+pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+    terminal::data(&complete::registration(&args.shell.to_string())?)?;
     Ok(Exit::Done)
 }

@@ -1,7 +1,8 @@
 //! Dead letters: failed runs that nobody has dealt with, and doing something with all of them.
 
 use std::io::BufRead as _;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use signalbox_core::WorkspaceName;
@@ -10,10 +11,8 @@ use super::runs::subject;
 use crate::client::{Client, Request};
 use crate::exit::{Exit, Failure};
 use crate::fields::text;
+use crate::progress::Progress;
 use crate::terminal;
-
-/// Between two lines that tell how far it is.
-const TELL_AFTER: Duration = Duration::from_secs(2);
 
 /// Which dead letters are meant.
 #[derive(Debug, clap::Args)]
@@ -54,27 +53,25 @@ impl Dead {
             return Ok(Vec::new());
         }
         self.confirm(verb, runs.len())?;
-        let mut done = Vec::new();
-        let mut failed = 0;
-        let mut told = Instant::now();
-        for (at, run) in runs.iter().rev().enumerate() {
+        let (mut done, mut failed) = (Vec::new(), Vec::new());
+        let (at, of) = (Arc::new(AtomicUsize::new(0)), runs.len());
+        let shown = Arc::clone(&at);
+        let progress =
+            Progress::show(move |_| format!("{} of {of} runs", shown.load(Ordering::Relaxed)));
+        for run in runs.iter().rev() {
             let id = text(run, "/id");
             let (path, body) = request(id);
             match client.send(Request::post(&path, body)).await {
                 Ok(answer) => done.push(json!({ "run": id, "new": answer.get("id") })),
-                Err(failure) => {
-                    failed += 1;
-                    terminal::say(&format!("run {id}: {failure}"));
-                }
+                Err(failure) => failed.push(format!("run {id}: {failure}")),
             }
-            if told.elapsed() >= TELL_AFTER {
-                told = Instant::now();
-                terminal::say(&format!("{} of {}", at + 1, runs.len()));
-            }
+            at.fetch_add(1, Ordering::Relaxed);
         }
+        drop(progress);
+        failed.iter().for_each(|failure| terminal::say(failure));
         terminal::say(&format!("{past} {} of {} runs", done.len(), runs.len()));
-        if failed > 0 {
-            return Err(Failure::new(Exit::Failed, format!("{failed} runs are left")));
+        if !failed.is_empty() {
+            return Err(Failure::new(Exit::Failed, format!("{} runs are left", failed.len())));
         }
         Ok(done)
     }

@@ -31,6 +31,7 @@ pub(super) fn router() -> Router {
     let daemon = Daemon { looks: 0, restarted: false, image, before, version: 1 };
     let routes = Router::new()
         .route("/containers/json", get(containers))
+        .route("/containers/{name}/json", get(inspect))
         .route("/containers/{name}/restart", post(restart))
         .route("/containers/{name}/exec", post(exec))
         .route("/exec/{id}/start", post(|| async { "8675309\r\n" }))
@@ -52,15 +53,27 @@ fn locked(daemon: &Shared) -> MutexGuard<'_, Daemon> {
 
 impl Daemon {
     /// One container falls ill after some looks, and is well once it was restarted.
+    fn plex(&self) -> &'static str {
+        if self.looks > WELL && !self.restarted { "unhealthy" } else { "healthy" }
+    }
+
     fn look(&mut self) -> Value {
         self.looks = self.looks.saturating_add(1);
-        let ill = self.looks > WELL && !self.restarted;
-        let plex = if ill { "Up 2 hours (unhealthy)" } else { "Up 2 hours (healthy)" };
+        let plex = format!("Up 2 hours ({})", self.plex());
         let container = |name: &str, status: &str| {
             json!({ "Id": name, "Names": [format!("/{name}")], "Image": format!("{name}:latest"),
                     "State": "running", "Status": status })
         };
-        json!([container("plex", plex), container("homeops-db", "Up 3 days")])
+        json!([container("plex", &plex), container("homeops-db", "Up 3 days")])
+    }
+
+    /// Only `plex` has an image that says how to check it.
+    fn inspect(&self, name: &str) -> Value {
+        let mut state = json!({ "Status": "running", "Running": true });
+        if name == "plex" {
+            state["Health"] = json!({ "Status": self.plex(), "FailingStreak": 0 });
+        }
+        json!({ "Id": name, "Name": format!("/{name}"), "State": state })
     }
 
     /// An update from another version than the present one is refused, as Docker does.
@@ -78,6 +91,10 @@ impl Daemon {
 
 async fn containers(State(daemon): State<Shared>) -> Json<Value> {
     Json(locked(&daemon).look())
+}
+
+async fn inspect(State(daemon): State<Shared>, Path(name): Path<String>) -> Json<Value> {
+    Json(locked(&daemon).inspect(&name))
 }
 
 async fn restart(State(daemon): State<Shared>) -> StatusCode {
@@ -132,6 +149,8 @@ mod tests {
         let mut daemon = daemon();
         let mut ill = || {
             let status = daemon.look()[0]["Status"].to_string();
+            let health = daemon.inspect("plex")["State"]["Health"]["Status"].to_string();
+            assert!(status.contains(health.trim_matches('"')), "{status} {health}");
             daemon.restarted |= daemon.looks > WELL + 1;
             status.contains("unhealthy")
         };

@@ -12,6 +12,7 @@ use signalbox_store::contract::{CallView, DeploymentOutcome, RunView};
 
 use super::DEFAULT_LISTEN;
 use super::chain::{BEGINNING, Ended, Link, PLATFORM, SCAN, SERVICE};
+use super::session::HOOK_KEY;
 use super::stand_ins::{Message, StandIns};
 use crate::faults::{self, Fault};
 use crate::fields::short;
@@ -19,8 +20,9 @@ use crate::moment::{measured, relative};
 use crate::table::visible;
 use crate::terminal::{style, style_of, styled};
 
-/// What to try, each with its commands. `SIGNALBOX`, `FOLDER` and `SERVER` are filled in.
-const TO_TRY: [(&str, &[&str]); 3] = [
+/// What to try, each with its commands. `SIGNALBOX`, `FOLDER`, `SERVER`, `LISTEN` and `KEY` are
+/// filled in.
+const TO_TRY: [(&str, &[&str]); 4] = [
     (
         "Two alerts for every scan instead of one, live as soon as it is committed",
         &[
@@ -44,6 +46,14 @@ const TO_TRY: [(&str, &[&str]); 3] = [
             "SIGNALBOX calls SERVER",
         ],
     ),
+    (
+        "A report of the broker that an order is filled: a webhook, signed with the key of the demo",
+        &[
+            "BODY='{\"event\":\"fill\",\"order\":{\"symbol\":\"ACME\"}}'",
+            "SIGN=$(printf %s \"$BODY\" | openssl dgst -sha256 -hmac KEY -r | cut -d' ' -f1)",
+            "curl --json \"$BODY\" -H \"X-Signature: $SIGN\" http://LISTEN/hooks/homeops-financial/fills",
+        ],
+    ),
 ];
 
 /// One line: what kind of thing happened, what, and in which run.
@@ -63,12 +73,14 @@ fn bad(word: &str, what: &str, run: Option<&RunId>) -> String {
 /// Where everything is, before anything happens.
 pub(super) fn opening(folder: &Path, stand_ins: &StandIns) -> String {
     format!(
-        "{}\n\n  repository   {}\n  stand-ins    market data {}, Slack {}, media library {}\n",
+        "{}\n\n  repository   {}\n  stand-ins    market data and trading {}, Slack {},\n               \
+         media library {}, Docker {}\n",
         styled(style::STRONG, "Signalbox demo: a commit becomes three live workspaces"),
         folder.display(),
         stand_ins.market,
         stand_ins.slack,
         stand_ins.library,
+        stand_ins.docker,
     )
 }
 
@@ -213,7 +225,7 @@ pub(super) fn to_try(program: &str, listen: SocketAddr, folder: &Path) -> String
         format!(" --server http://{listen}")
     };
     let mut lines = vec![heading("Look")];
-    for path in ["/", "/api/v1/runs", "/api/v1/calls"] {
+    for path in ["/", "/schedules", "/api/v1/runs", "/api/v1/calls"] {
         lines.push(format!("  http://{listen}{path}\n"));
     }
     lines.push(heading("Try"));
@@ -223,7 +235,9 @@ pub(super) fn to_try(program: &str, listen: SocketAddr, folder: &Path) -> String
             let command = command
                 .replace("SIGNALBOX", &program)
                 .replace("FOLDER", &folder)
-                .replace(" SERVER", &server);
+                .replace(" SERVER", &server)
+                .replace("LISTEN", &listen.to_string())
+                .replace("KEY", HOOK_KEY);
             lines.push(format!("    {}\n", styled(style::BUSY, &command)));
         }
     }

@@ -29,6 +29,8 @@ use crate::terminal::{data, say};
 
 /// The workspace that trades, and needs keys for it.
 const FINANCIAL: &str = "homeops-financial";
+/// What the broker of the demo signs its reports with.
+pub(super) const HOOK_KEY: &str = "demo";
 /// How long the first revision and the chain may take, each.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the repository is looked at: a commit is live before its author looks up.
@@ -38,9 +40,10 @@ const NEXT: usize = 4;
 
 /// Show what it does: serve the example repository, with stand-ins for the outside world
 ///
-/// Makes the homeops example a git repository in a temporary folder, starts small local servers in
-/// the place of a market data API, of Slack and of a media library, and runs it all for real. Ctrl-C
-/// ends it and removes the folder.
+/// Makes the homeops example a git repository in a temporary folder and runs it all for real. Of the
+/// outside world there are stand-ins, small servers on this machine: a market data and trading API,
+/// Slack, a media library and Docker. Nothing leaves this machine. Ctrl-C ends it and removes the
+/// folder.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   signalbox demo            look around, edit the repository, see it go live
@@ -120,6 +123,7 @@ impl Session<'_> {
             (PLATFORM, "SLACK_WEBHOOK", webhook.as_str()),
             (FINANCIAL, "ALPACA_KEY", "demo"),
             (FINANCIAL, "ALPACA_SECRET", "demo"),
+            (FINANCIAL, "BROKER_HOOK_KEY", HOOK_KEY),
         ] {
             let workspace: WorkspaceName = workspace.parse()?;
             self.handle.set_secret(&workspace, name, value.as_bytes()).await?;
@@ -208,6 +212,7 @@ impl Session<'_> {
             }
             EventKind::Run { .. }
             | EventKind::Suspended { .. }
+            | EventKind::Pause { .. }
             | EventKind::Log { .. }
             | EventKind::Call { .. }
             | EventKind::Alarm { .. } => Ok(()),

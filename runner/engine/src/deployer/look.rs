@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::{StreamExt as _, stream};
 use signalbox_core::catalog::{Workspace, identity};
@@ -249,10 +250,13 @@ impl Look<'_> {
             let state = Found::Changed(identity("", entry.config_hash), Err(vec![fault]));
             found.insert(entry.name.clone(), at(String::new(), state));
         }
+        let desk = &self.shared.desk;
+        desk.begin(to_read.len());
         let reading = to_read.into_iter().map(|(entry, tree, id)| self.read(entry, tree, id));
         let mut reading = stream::iter(reading).buffer_unordered(SIDE_BY_SIDE);
         while let Some(read) = reading.next().await {
             let (name, at) = read?;
+            desk.checked.fetch_add(1, Ordering::Relaxed);
             found.insert(name, at);
         }
         Ok(found)

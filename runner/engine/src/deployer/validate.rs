@@ -54,6 +54,7 @@ pub async fn validate(
     let revision = tree.revision()?;
     let mut candidates = BTreeMap::new();
     let mut folders = BTreeMap::new();
+    let mut broken = Vec::new();
     for entry in root.workspaces.values() {
         let subtree = tree.subtrees(vec![entry.path.clone()]).await?.into_iter().next();
         if matches!(subtree, Some(Subtree::Missing) | None) {
@@ -71,7 +72,10 @@ pub async fn validate(
                 let candidate = Candidate { new: Some(fresh.spec), live: None };
                 candidates.insert(entry.name.clone(), candidate);
             }
-            Err(faults) => report.diagnostics.extend(faults),
+            Err(faults) => {
+                report.diagnostics.extend(faults);
+                broken.push(entry.kind);
+            }
         }
     }
     let verdict = contract::check(&candidates, root.atomic);
@@ -79,9 +83,20 @@ pub async fn validate(
         if let Some(folder) = folders.get(&name) {
             signalbox_workspaces::locate(&mut found, folder);
         }
+        found.retain(|fault| !follows(fault, &broken));
         report.diagnostics.extend(found);
     }
     report.diagnostics.sort_by_key(|found| (found.place.clone(), found.code));
     report.diagnostics.dedup();
     Ok(report)
+}
+
+/// Whether a fault may be there only because what is called has faults of its own, and so cannot be
+/// known: mended those, it is looked for again.
+fn follows(fault: &Diagnostic, broken: &[Kind]) -> bool {
+    match fault.code {
+        Code::UnknownService => broken.contains(&Kind::Platform),
+        Code::UnknownWorkspace => broken.contains(&Kind::Domain),
+        _ => false,
+    }
 }

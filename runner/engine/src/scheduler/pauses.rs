@@ -10,6 +10,7 @@ use signalbox_core::schedule::Schedule;
 use signalbox_store::contract::{Pausable, ScheduleKey};
 
 use crate::deployer::swap;
+use crate::events::EventKind;
 use crate::live::Live;
 use crate::options::Error;
 use crate::shared::Shared;
@@ -42,6 +43,11 @@ async fn set(shared: &Shared, which: Which, paused: bool) -> Result<bool, Error>
             let changed = store(shared, Pausable::Schedule(key.clone()), paused).await?;
             shared.timer().set_paused(&key, paused, at);
             shared.swapped.notify_one();
+            let ScheduleKey { workspace, flow, schedule } = key;
+            if changed {
+                let kind = EventKind::Pause { schedule: Some((flow, schedule)), paused };
+                shared.events.publish(at, workspace, kind);
+            }
             Ok(changed)
         }
         Which::Workspace(name) => {
@@ -51,9 +57,12 @@ async fn set(shared: &Shared, which: Which, paused: bool) -> Result<bool, Error>
                 let message = format!("workspace `{name}` is not live");
                 return Err(Error::refused(Code::UnknownWorkspace, message));
             };
-            let changed = store(shared, Pausable::Workspace(name), paused).await?;
+            let changed = store(shared, Pausable::Workspace(name.clone()), paused).await?;
             info.paused_at = paused.then(|| info.paused_at.unwrap_or(at));
             swap(shared, live, &BTreeMap::new());
+            if changed {
+                shared.events.publish(at, name, EventKind::Pause { schedule: None, paused });
+            }
             Ok(changed)
         }
     }

@@ -1,13 +1,11 @@
 //! The timer against a store that fails, a clock that jumps and a runner that dies.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_core::catalog::{About, Flow, Grants, Kind, Plan, Workspace};
+use signalbox_core::catalog::{Flow, Kind, Workspace};
 use signalbox_core::clock::Timestamp;
-use signalbox_core::ids::Digest;
-use signalbox_core::inputs::Schema;
 use signalbox_core::schedule::{Missed, MissedPolicy, Schedule};
 use signalbox_store::contract::{ScheduleKey, ScheduleState};
 
@@ -22,43 +20,10 @@ const DAY: i64 = 24 * HOUR;
 const START: Timestamp = Timestamp(1_774_396_800 * SECOND);
 
 fn workspace(schedules: Vec<Schedule>) -> Workspace {
-    let flow = Flow {
-        file: "flows/f.yaml".into(),
-        summary: None,
-        inputs: Schema::default(),
-        schedules,
-        timeout: None,
-        turns: signalbox_core::turn::Settings::default(),
-        deadline: None,
-        retry: None,
-        plan: Plan::default(),
-        handlers: signalbox_core::handler::Handlers::default(),
-        absence: None,
-        calls: Vec::new(),
-        starts: Vec::new(),
-    };
+    let flow = Flow { schedules, ..Flow::new("flows/f.yaml") };
     Workspace {
-        name: "ops".parse().unwrap(),
-        kind: Kind::Platform,
-        path: "ops".into(),
-        revision: "a".repeat(40).parse().unwrap(),
-        tree: "t".into(),
-        config_hash: Digest::of(b"config"),
-        about: About::default(),
-        grants: Grants::default(),
-        env: BTreeMap::new(),
-        secrets: BTreeSet::new(),
-        connectors: BTreeMap::new(),
-        exports: BTreeMap::new(),
-        may_start: BTreeMap::new(),
-        accepts: BTreeSet::new(),
-        uses: BTreeSet::new(),
-        webhooks: BTreeMap::new(),
         flows: [("f".parse().unwrap(), flow)].into(),
-        sources: BTreeMap::new(),
-        calendars: BTreeMap::new(),
-        on_call_failure: Vec::new(),
-        health: None,
+        ..Workspace::new("ops".parse().unwrap(), Kind::Platform, "a".repeat(40).parse().unwrap())
     }
 }
 

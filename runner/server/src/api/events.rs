@@ -44,6 +44,7 @@ enum Topic {
     Log,
     Call,
     Deployment,
+    Schedule,
 }
 
 impl Topic {
@@ -53,6 +54,7 @@ impl Topic {
             Self::Log => "log",
             Self::Call => "call",
             Self::Deployment => "deployment",
+            Self::Schedule => "schedule",
         }
     }
 }

@@ -30,7 +30,10 @@ pub(super) fn page(title: &str, place: Place<'_>, body: &Markup) -> Markup {
                 }
             }
             body data-events=[events] {
-                header { a.brand href={ (root) "." } { "Signalbox" } }
+                header {
+                    a.brand href={ (root) "." } { "Signalbox" }
+                    a href={ (root) "schedules" } { "Schedules" }
+                }
                 main { (body) }
             }
         }

@@ -9,6 +9,7 @@ pub(crate) mod login;
 mod overview;
 mod parts;
 mod run;
+mod schedules;
 mod shown;
 
 use axum::Router;
@@ -23,6 +24,8 @@ use crate::public::Public;
 
 /// The overview.
 pub(crate) const OVERVIEW: &str = "/";
+/// Every schedule.
+pub(crate) const SCHEDULES: &str = "/schedules";
 /// One run.
 pub(crate) const RUN: &str = "/runs/{run}";
 /// The script of all pages.
@@ -32,6 +35,7 @@ pub(crate) const SCRIPT: &str = "/app.js";
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route(OVERVIEW, get(overview::overview))
+        .route(SCHEDULES, get(schedules::schedules))
         .route(RUN, get(run::run))
         .route(Public::Login.path(), get(login::show).post(login::enter))
         .route(
@@ -44,7 +48,8 @@ pub(crate) fn routes() -> Router<App> {
 /// Whether a person asks for a page, and is better served with a form than with a problem.
 pub(crate) fn is_page(request: &Request) -> bool {
     let path = request.uri().path();
-    request.method() == Method::GET && (path == OVERVIEW || path.starts_with("/runs/"))
+    let is_one = path == OVERVIEW || path == SCHEDULES || path.starts_with("/runs/");
+    request.method() == Method::GET && is_one
 }
 
 fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {

@@ -38,7 +38,12 @@ pub(super) async fn overview(State(app): State<App>) -> Result<Html<String>, Pro
         @if !live.root_faults.is_empty() {
             section { h2 { "The source" } (diagnostic::list(&live.root_faults)) }
         }
-        section { h2 { "Workspaces" } (workspaces(&live, health)) }
+        section {
+            h2 { "Workspaces" }
+            @if app.engine.has_started() { (workspaces(&live, health)) } @else {
+                p.dim { "Starting: the repository is read for the first time." }
+            }
+        }
         section { h2 { "Latest runs" } (runs_table(&runs.items)) }
         section { h2 { "Latest calls" } (calls_table(&calls.items)) }
         section { h2 { "Next" } (slots_table(&slots)) }

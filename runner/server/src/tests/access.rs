@@ -22,7 +22,8 @@ fn routes() -> Vec<(String, String)> {
         })
         .collect();
     assert!(routes.len() > 25, "{routes:?}");
-    for path in [pages::OVERVIEW, pages::RUN, pages::SCRIPT, OPENAPI, "/nowhere"] {
+    for path in [pages::OVERVIEW, pages::SCHEDULES, pages::RUN, pages::SCRIPT, OPENAPI, "/nowhere"]
+    {
         routes.push(("GET".to_owned(), path.to_owned()));
     }
     for public in Public::ALL {

@@ -9,7 +9,6 @@ use signalbox_core::catalog::{
     About, Action, Flow, Grants, Kind, LiteralCall, Plan, RateLimit, Step, Workspace,
 };
 use signalbox_core::clock::{ManualClock, Timestamp};
-use signalbox_core::handler::Handlers;
 use signalbox_core::inputs::{Field, Schema, Type};
 use signalbox_core::isolation::Level;
 use signalbox_core::schedule::Schedule;
@@ -168,33 +167,21 @@ fn workspace() -> Workspace {
     grants.limits.concurrency = 0;
     grants.limits.queue = 5;
     let flow: FlowName = "monitoring/scan".parse().unwrap();
+    let about = About {
+        description: Some("Films & <b>series</b>".to_owned()),
+        owner: Some("media-team".to_owned()),
+        tags: vec!["home".to_owned()],
+        ..About::default()
+    };
+    let revision = "a".repeat(40).parse().unwrap();
     Workspace {
-        name: "media".parse().unwrap(),
-        kind: Kind::Platform,
-        path: "media".to_owned(),
-        revision: "a".repeat(40).parse().unwrap(),
         tree: "b".repeat(40),
-        config_hash: Digest::of(b"entry"),
-        about: About {
-            description: Some("Films & <b>series</b>".to_owned()),
-            owner: Some("media-team".to_owned()),
-            tags: vec!["home".to_owned()],
-            ..About::default()
-        },
+        about,
         grants,
-        env: BTreeMap::new(),
         secrets: BTreeSet::from(["API_KEY".to_owned()]),
-        connectors: BTreeMap::new(),
-        exports: BTreeMap::new(),
-        may_start: BTreeMap::new(),
-        accepts: BTreeSet::new(),
-        uses: BTreeSet::new(),
         webhooks: webhooks(&flow),
-        on_call_failure: Vec::new(),
-        health: None,
         flows: BTreeMap::from([(flow, scan())]),
-        sources: BTreeMap::new(),
-        calendars: BTreeMap::new(),
+        ..Workspace::new("media".parse().unwrap(), Kind::Platform, revision)
     }
 }
 
@@ -219,28 +206,23 @@ fn scan() -> Flow {
     let count = Field { min: Some(0.0), ..Field::of(Type::Integer) };
     let any = Field::of(Type::Any);
     let step = Step::new("look", Action::Run { code: "inputs.n".to_owned(), line: 3 }, 2);
+    let call = LiteralCall {
+        target: "alerts.send".to_owned(),
+        inputs: None,
+        file: "media/flows/monitoring/scan.yaml".to_owned(),
+        line: 3,
+        column: 1,
+        handles: None,
+        tells: None,
+    };
     Flow {
-        file: "flows/monitoring/scan.yaml".to_owned(),
         summary: Some("Looks".to_owned()),
         inputs: Schema { fields: [("n".to_owned(), count), ("any".to_owned(), any)].into() },
         schedules: vec![Schedule::cron("0 0 1 1 *", "UTC")],
         timeout: Some(Duration::from_mins(1)),
-        deadline: None,
-        retry: None,
-        turns: signalbox_core::turn::Settings::default(),
         plan: Plan { steps: vec![step], ..Plan::default() },
-        handlers: Handlers::default(),
-        absence: None,
-        calls: vec![LiteralCall {
-            target: "alerts.send".to_owned(),
-            inputs: None,
-            file: "media/flows/monitoring/scan.yaml".to_owned(),
-            line: 3,
-            column: 1,
-            handles: None,
-            tells: None,
-        }],
-        starts: Vec::new(),
+        calls: vec![call],
+        ..Flow::new("flows/monitoring/scan.yaml")
     }
 }
 

@@ -46,11 +46,34 @@ async fn a_run_has_a_page_with_its_inputs_escaped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_no_token_is_asked_for_it() {
     let server = Fixture::start(Some("s3same")).await;
-    for (path, action) in [("/", "action=\"login\""), ("/runs/x", "action=\"../login\"")] {
+    for (path, action) in [
+        ("/", "action=\"login\""),
+        ("/schedules", "action=\"login\""),
+        ("/runs/x", "action=\"../login\""),
+    ] {
         let page = server.get(path).await;
         assert_eq!(page.status, 401);
         assert!(page.body.contains(action) && !page.body.contains("media"), "{path}");
     }
     let style = server.get("/style.css").await;
     assert_eq!((style.status, style.header("content-type")), (200, Some("text/css")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schedules_page_says_when_each_fires_and_what_is_paused() {
+    let server = Fixture::open().await;
+    let page = server.get("/schedules").await;
+    assert_eq!(page.status, 200);
+    for text in ["media/monitoring/scan", "2101-01-01", "<td>UTC</td>", "data-events"] {
+        assert!(page.body.contains(text), "{text} in {}", page.body);
+    }
+    assert!(!page.body.contains("paused"));
+    let one = r#"{"workspace":"media","flow":"monitoring/scan"}"#;
+    server.post("/api/v1/schedules/pause", one).await;
+    let paused = server.get("/schedules").await.body;
+    assert!(paused.contains("paused</span> since") && !paused.contains("2101-01-01"), "{paused}");
+    server.post("/api/v1/schedules/resume", one).await;
+    server.post("/api/v1/workspaces/media/pause", "{}").await;
+    let paused = server.get("/schedules").await.body;
+    assert!(paused.contains("paused</span> with its workspace since"), "{paused}");
 }

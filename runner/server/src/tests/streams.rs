@@ -65,3 +65,23 @@ async fn stopping_ends_streams_and_waits() {
     let answer = read_until(&mut waiting, "HTTP/1.1").await;
     assert!(answer.contains("202"), "{answer}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_and_its_end_are_told_once_each() {
+    let server = Fixture::open().await;
+    let mut stream = server.connect(Ask::new("GET", "/api/v1/events?topic=schedule")).await;
+    read_until(&mut stream, "content-type").await;
+    let one = r#"{"workspace":"media","flow":"monitoring/scan"}"#;
+    for _ in 0..2 {
+        assert_eq!(server.post("/api/v1/schedules/pause", one).await.status, 200);
+    }
+    let paused = read_until(&mut stream, "data: {").await;
+    assert!(paused.contains("event: schedule") && paused.contains("\"paused\":true"), "{paused}");
+    assert!(paused.contains("\"flow\":\"monitoring/scan\""), "{paused}");
+    assert_eq!(server.post("/api/v1/schedules/resume", one).await.status, 200);
+    let resumed = read_until(&mut stream, "data: {").await;
+    assert!(resumed.contains("\"paused\":false"), "what was paused already is no news: {resumed}");
+    server.post("/api/v1/workspaces/media/pause", "{}").await;
+    let all = read_until(&mut stream, "data: {").await;
+    assert!(all.contains("\"paused\":true") && !all.contains("\"flow\""), "{all}");
+}

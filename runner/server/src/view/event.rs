@@ -13,12 +13,13 @@ pub(crate) struct EventJson {
     id: u64,
     at: String,
     workspace: String,
-    /// `run`, `log`, `call`, `alarm` or `deployment`.
+    /// `run`, `log`, `call`, `alarm`, `deployment` or `schedule`.
     topic: &'static str,
     /// The run that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<String>,
     /// Topic `run`: its flow. Topic `alarm`: the flow that is absent, none for the workspace itself.
+    /// Topic `schedule`: the flow of the schedule, when it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     flow: Option<String>,
     /// Topic `run`: the state that it came into.
@@ -39,6 +40,12 @@ pub(crate) struct EventJson {
     /// Topic `deployment`: the outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
+    /// Topic `schedule`: its identity in the flow; absent when all of the workspace are meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<String>,
+    /// Topic `schedule`: whether it is paused now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<bool>,
 }
 
 impl From<&Event> for EventJson {
@@ -71,6 +78,11 @@ impl From<&Event> for EventJson {
                 view.raised = Some(*raised);
             }
             EventKind::Deployment { outcome } => view.outcome = Some(outcome),
+            EventKind::Pause { schedule, paused } => {
+                let (flow, schedule) = schedule.as_ref().cloned().unzip();
+                (view.flow, view.schedule) = (flow.map(|flow| flow.to_string()), schedule);
+                view.paused = Some(*paused);
+            }
         }
         view
     }

@@ -1,20 +1,18 @@
 //! What the cases are made with.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use signalbox_core::broker::Rule;
-use signalbox_core::catalog::{About, Flow, Grants, Kind, Plan, Workspace};
+use signalbox_core::catalog::{Flow, Kind, Workspace};
 use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
 use signalbox_core::ids::FlowRef;
-use signalbox_core::inputs::Schema;
 use signalbox_core::journal::{Chunk, Entry, Key, Outcome};
 use signalbox_core::run::{Ending, NewRun, RunError, State, Trigger};
 use signalbox_core::schedule::{Overlap, Schedule};
-use signalbox_core::turn::{Settings, Turn};
+use signalbox_core::turn::Turn;
 use signalbox_core::value::encode;
 use signalbox_core::{DeploymentId, Digest, RunId, Value};
 
@@ -43,43 +41,12 @@ impl Deref for Kit {
 pub(crate) const SCRIPT: &[u8] = b"fn main(inputs) { 1 }";
 
 pub(crate) fn spec(name: &str) -> Workspace {
-    let flow = Flow {
-        file: "flows/f.yaml".into(),
-        summary: None,
-        inputs: Schema::default(),
-        schedules: vec![schedule()],
-        timeout: None,
-        deadline: None,
-        retry: None,
-        turns: Settings::default(),
-        plan: Plan::default(),
-        handlers: signalbox_core::handler::Handlers::default(),
-        absence: None,
-        calls: Vec::new(),
-        starts: Vec::new(),
-    };
+    let flow = Flow { schedules: vec![schedule()], ..Flow::new("flows/f.yaml") };
     Workspace {
-        name: name.parse().unwrap(),
-        kind: Kind::Domain,
-        path: name.into(),
-        revision: "a".repeat(40).parse().unwrap(),
         tree: "t1".into(),
-        config_hash: Digest::of(b"config"),
-        about: About::default(),
-        grants: Grants::default(),
-        env: BTreeMap::new(),
-        secrets: BTreeSet::new(),
-        connectors: BTreeMap::new(),
-        exports: BTreeMap::new(),
-        may_start: BTreeMap::new(),
-        accepts: BTreeSet::new(),
-        uses: BTreeSet::new(),
-        webhooks: BTreeMap::new(),
-        on_call_failure: Vec::new(),
-        health: None,
         flows: [("f".parse().unwrap(), flow)].into(),
         sources: [("s.rhai".to_owned(), Digest::of(SCRIPT))].into(),
-        calendars: BTreeMap::new(),
+        ..Workspace::new(name.parse().unwrap(), Kind::Domain, "a".repeat(40).parse().unwrap())
     }
 }
 

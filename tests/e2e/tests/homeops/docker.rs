@@ -1,9 +1,13 @@
 //! A stand-in for Docker's Engine API, version 1.43: containers, exec, images, services, tasks.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use signalbox_testkit::{HttpStub, Request, Response};
+
+/// How long a container takes until it is well.
+const STARTING: Duration = Duration::from_millis(100);
 
 /// What the daemon has.
 pub(crate) struct State {
@@ -22,6 +26,28 @@ pub(crate) struct State {
     pub(crate) backups: Vec<String>,
     /// Containers that were restarted.
     pub(crate) restarted: Vec<String>,
+    /// Whether a restart helps, after a while.
+    pub(crate) heals: bool,
+    well_at: Option<Instant>,
+}
+
+impl State {
+    /// Gives a container another health.
+    pub(crate) fn falls_ill(&mut self, name: &str) {
+        self.have(name, "Up 2 hours (unhealthy)");
+    }
+
+    fn have(&mut self, name: &str, status: &'static str) {
+        let known = self.containers.iter_mut().find(|(known, ..)| *known == name);
+        known.unwrap().2 = status;
+    }
+
+    fn restart(&mut self, name: &str) {
+        self.restarted.push(name.to_owned());
+        if self.heals {
+            self.well_at = Some(Instant::now() + STARTING);
+        }
+    }
 }
 
 /// The stand-in.
@@ -46,6 +72,8 @@ impl Docker {
             commands: Vec::new(),
             backups: Vec::new(),
             restarted: Vec::new(),
+            heals: true,
+            well_at: None,
         };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
@@ -64,8 +92,9 @@ fn answer(state: &mut State, request: &Request) -> Response {
     let parts: Vec<&str> = path.split('/').collect();
     match (request.method.as_str(), parts.as_slice()) {
         ("GET", ["containers", "json"]) if query == "all=true" => containers(state),
+        ("GET", ["containers", id, "json"]) => inspected(state, id),
         ("POST", ["containers", name, "restart"]) => {
-            state.restarted.push((*name).to_owned());
+            state.restart(name);
             Response::status(204)
         }
         ("POST", ["containers", "homeops-db", "exec"]) => {
@@ -100,6 +129,22 @@ fn containers(state: &State) -> Response {
                 "State": is, "Status": status })
     };
     Response::json(200, &Value::Array(state.containers.iter().map(one).collect()))
+}
+
+/// Docker has `Health` only for a container whose image says how to check it.
+fn inspected(state: &mut State, id: &str) -> Response {
+    let name = id.trim_end_matches("-id");
+    if state.well_at.take_if(|at| *at <= Instant::now()).is_some() {
+        state.have(name, "Up 1 second (healthy)");
+    }
+    let Some((_, is, status)) = state.containers.iter().find(|(known, ..)| *known == name) else {
+        return Response::json(404, &json!({ "message": format!("No such container: {id}") }));
+    };
+    let mut now = json!({ "Status": is, "Running": *is == "running" });
+    if let Some((_, health)) = status.split_once('(') {
+        now["Health"] = json!({ "Status": health.trim_end_matches(')'), "FailingStreak": 0 });
+    }
+    Response::json(200, &json!({ "Id": id, "Name": format!("/{name}"), "State": now }))
 }
 
 fn command<'a>(state: &'a State, id: &str) -> &'a [String] {

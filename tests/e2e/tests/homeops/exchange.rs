@@ -13,6 +13,8 @@ pub(crate) struct Account {
     pub(crate) placed: Vec<Value>,
     pub(crate) replaced: Vec<(String, Value)>,
     pub(crate) closed: Vec<String>,
+    /// Whether orders are refused.
+    pub(crate) refuses: bool,
 }
 
 /// The stand-in.
@@ -56,6 +58,9 @@ fn answer(account: &mut Account, request: &Request) -> Response {
             Response::json(200, &json!({ "symbol": symbol, "side": "sell" }))
         }
         ("GET", ["v2", "orders"]) => Response::json(200, &json!(account.orders)),
+        ("POST", ["v2", "orders"]) if account.refuses => {
+            Response::json(403, &json!({ "message": "trading is suspended for this account" }))
+        }
         ("POST", ["v2", "orders"]) => {
             account.placed.push(request.json());
             Response::json(200, &json!({ "id": format!("o{}", account.placed.len()) }))

@@ -66,6 +66,30 @@ fn validate_lists_every_fault_and_ends_with_3() {
 }
 
 #[test]
+fn a_platform_with_a_fault_does_not_make_faults_of_every_call_to_it() {
+    let offer =
+        "exports:\n  a.b: { flow: hello, callers: [domains] }\nmay_start: { shop: [hello] }\n";
+    let ask = "uses: [a.b]\naccepts: [hello]\n";
+    let call = "call: { service: a.b }\n";
+    let road = Scene::pair("", "")
+        .file("ops/workspace.yaml", offer)
+        .file("ops/flows/start.yaml", "call: { workspace: shop, flow: hello }\n")
+        .file("shop/workspace.yaml", ask)
+        .file("shop/flows/ask.yaml", call)
+        .road();
+    assert_eq!(road.validate().0, 0);
+    for (file, content) in
+        [("ops/flows/typo.yaml", "rnu: '1'\n"), ("shop/flows/typo.yaml", "rnu: '1'\n")]
+    {
+        road.repo.write(file, content);
+        let (_, document) = road.validate();
+        let found = diagnostics(&document["diagnostics"]);
+        assert!(found.iter().all(|(_, place, ..)| place == file), "{found:?}");
+        road.repo.write(file, "run: '1'\n");
+    }
+}
+
+#[test]
 fn validate_shows_faults_as_a_person_reads_them() {
     let road = road();
     let folder = road.repo.path().display().to_string();

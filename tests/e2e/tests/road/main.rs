@@ -12,6 +12,7 @@ mod broker_sync;
 mod broker_wait;
 mod commands;
 mod commands_lists;
+mod completion;
 mod crash;
 mod crash_loop;
 mod crash_replay;

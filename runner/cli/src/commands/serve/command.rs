@@ -139,8 +139,8 @@ async fn serve(options: Options) -> anyhow::Result<Exit> {
 
 /// Says what is served and what of it is live, after the first look at the source.
 async fn greet(handle: &Handle, repo: &str, data: &str) {
-    let progress =
-        Progress::show(|time| format!("reading and checking the repository, {} s", time.as_secs()));
+    let looking = handle.clone();
+    let progress = Progress::show(move |time| reading(looking.looked_at(), time));
     let look = handle.sync(HintKind::Start, Some(FIRST_LOOK)).await;
     drop(progress);
     say(&format!("{} {}", styled(style::STRONG, "signalbox"), env!("CARGO_PKG_VERSION")));
@@ -155,6 +155,15 @@ async fn greet(handle: &Handle, repo: &str, data: &str) {
         Ok(Some(report)) => say(&summary(handle, &report)),
         Ok(None) => say("  the first look at the source is still under way"),
         Err(error) => say(&format!("  the source cannot be read: {error}")),
+    }
+}
+
+/// How far the first look is.
+fn reading((checked, of): (usize, usize), time: Duration) -> String {
+    let seconds = time.as_secs();
+    match of {
+        0 => format!("reading the repository, {seconds} s"),
+        _ => format!("reading and checking: {checked} of {of} workspaces, {seconds} s"),
     }
 }
 
@@ -187,4 +196,16 @@ fn parse_poll(text: &str) -> Result<Duration, String> {
         return Err("at least 100ms".to_owned());
     }
     Ok(poll)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_the_first_look_is_counts_workspaces_once_they_are_known() {
+        let time = Duration::from_secs(3);
+        assert_eq!(reading((0, 0), time), "reading the repository, 3 s");
+        assert_eq!(reading((12, 40), time), "reading and checking: 12 of 40 workspaces, 3 s");
+    }
 }

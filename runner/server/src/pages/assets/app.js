@@ -40,6 +40,6 @@ function soon() {
 }
 
 const source = new EventSource(events);
-for (const topic of ["run", "log", "call", "deployment", "reset"]) {
+for (const topic of ["run", "log", "call", "deployment", "schedule", "reset"]) {
   source.addEventListener(topic, soon);
 }
