@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::context;
-use crate::run::{Aftermath, Run, Scope, Spent, Turn, Waiting};
+use crate::run::{Aftermath, Run, Scope, Turn, Waiting};
 
 /// What is to be done side by side.
 pub(crate) trait Work {

@@ -13,7 +13,7 @@ mod scope;
 mod setting;
 mod steps;
 
-pub(crate) use branches::{Aftermath, Spent, Turn, Waiting};
+pub(crate) use branches::{Aftermath, Turn, Waiting};
 pub(crate) use current::{After, MAX_RESULT, Run, Stop};
 pub(crate) use scope::{Scope, Spot};
 pub(crate) use setting::Setting;

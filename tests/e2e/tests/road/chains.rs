@@ -18,7 +18,12 @@ fn road() -> Road {
             format!("concurrency: {{ limit: 1, when_full: cancel_running }}\n{endless}"),
         )
         .file("ops/flows/waits.yaml", "steps:\n  - { id: a, flow: endless }\n")
-        .file("ops/flows/late.yaml", "deadline: 4s\nrun: 'sleep(\"1h\")'\n")
+        .file("ops/flows/late.yaml", "deadline: 12s\nrun: 'sleep(\"1h\")'\n")
+        .file(
+            "ops/flows/spent.yaml",
+            "retry: { attempts: 100, backoff: fixed, initial: 300ms, jitter: false, budget: 1s }\n\
+             run: 'throw \"no\"'\n",
+        )
         .script("ops/flows/aeon.rhai", "sleep_until(\"2999-01-01T00:00:00Z\")")
         .script("ops/flows/many.rhai", "for i in 0..1100 { flow::start(\"late\") }")
         .road()
@@ -87,9 +92,14 @@ fn more_deadlines_than_one_look_takes_end_their_runs() {
     let road = road();
     let runner = road.start();
     runner.run("ops/many", &json!({}));
+    // Nobody has any of them: none looks at its deadline itself.
+    eventually("all are asleep", || {
+        let begun = |state| runner.list(&format!("/runs?flow=late&state={state}&limit=1"));
+        (begun("queued").is_empty() && begun("running").is_empty()).then_some(())
+    });
     runner.kill9();
     // Longer than the deadline of the last one.
-    pause(Duration::from_secs(5));
+    pause(Duration::from_secs(12));
     let runner = road.start();
     eventually("all are over", || open(&runner, "late").is_empty().then_some(()));
     let late = runner.list("/runs?flow=late&state=failed&limit=1000");
@@ -133,4 +143,14 @@ fn a_flow_waits_for_as_long_as_it_is_asked_to_and_not_beyond_its_time() {
     let waits = runner.until(&run, "suspended");
     assert_eq!((&waits["reason"], &waits["attempt"]), (&json!("waiting_retry"), &json!(1)));
     assert_eq!(busy.requests().len(), 3, "each asked once");
+}
+
+#[test]
+fn no_attempt_of_a_flow_begins_after_its_budget() {
+    let road = road();
+    let runner = road.start();
+    let ended = runner.run("ops/spent", &json!({}));
+    assert_eq!(ended["state"], "failed", "{ended:#}");
+    // Three pauses fit into the budget; on a slow machine fewer.
+    assert!((1..=4).contains(&ended["attempt"].as_i64().unwrap()), "{ended:#}");
 }
