@@ -154,3 +154,22 @@ fn no_attempt_of_a_flow_begins_after_its_budget() {
     // Three pauses fit into the budget; on a slow machine fewer.
     assert!((1..=4).contains(&ended["attempt"].as_i64().unwrap()), "{ended:#}");
 }
+
+#[test]
+fn a_timeout_counts_the_time_before_a_wait_and_not_the_wait() {
+    let slow = HttpStub::start(|_| {
+        pause(Duration::from_millis(300));
+        Response::status(200)
+    });
+    let ask = format!("http::get(\"{}/\");", slow.url());
+    let flow = |timeout: &str, code: &str| format!("timeout: {timeout}\nrun: {}\n", json!(code));
+    let road = Scene::new(&[("ops", "platform", &format!("network: [\"{}\"]", slow.url()))])
+        .file("ops/flows/twice.yaml", flow("500ms", &format!("{ask} sleep(\"200ms\"); {ask} 1")))
+        .file("ops/flows/naps.yaml", flow("4s", "sleep(\"5s\"); 1"))
+        .road();
+    let runner = road.start();
+    let naps = runner.accept("ops/naps", &json!({}));
+    let twice = runner.run("ops/twice", &json!({}));
+    assert_eq!((&twice["state"], &twice["reason"]), (&json!("failed"), &json!("timed_out")));
+    assert_eq!(runner.ended(&naps)["state"], "succeeded");
+}
