@@ -1,7 +1,9 @@
 //! Evaluates branches by turns. What makes that work is in `run::branches`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::context;
-use crate::run::{Aftermath, Run, Scope, Spent, Turn, Waiting};
+use crate::run::{Aftermath, Run, Scope, Turn, Waiting};
 
 /// What is to be done side by side.
 pub(crate) trait Work {
@@ -21,18 +23,10 @@ pub(crate) trait Work {
     fn take(&mut self, index: usize, result: Self::Result, aftermath: Aftermath);
 }
 
-/// Where a branch is.
-enum Place {
-    Fresh,
-    Waits(Waiting),
-    Ended,
-}
-
 /// Evaluates as many branches as can begin, at most `limit` of them under way at once, until all
 /// have ended. `None`: whatever is around them must be unwound.
 pub(crate) fn side_by_side<W: Work>(work: &mut W, count: usize, limit: usize) -> Option<()> {
-    let mut group = Group { work, places: Vec::new(), limit };
-    group.places.resize_with(count, || Place::Fresh);
+    let mut group = Group { work, fresh: (0..count).collect(), waiting: BTreeMap::new(), limit };
     loop {
         let moved = group.round()?;
         if group.is_over() {
@@ -44,35 +38,41 @@ pub(crate) fn side_by_side<W: Work>(work: &mut W, count: usize, limit: usize) ->
     }
 }
 
+/// Branches that have not ended. A turn costs no more for those that are far from theirs: there may
+/// be a hundred thousand.
 struct Group<'a, W> {
     work: &'a mut W,
-    places: Vec<Place>,
+    fresh: BTreeSet<usize>,
+    waiting: BTreeMap<usize, Waiting>,
     limit: usize,
 }
 
 impl<W: Work> Group<'_, W> {
     /// Evaluates every branch that can go on, once. Answers whether there was one.
     fn round(&mut self) -> Option<bool> {
-        let mut moved = false;
-        for index in 0..self.places.len() {
-            let earlier = match &self.places[index] {
-                Place::Ended => continue,
-                Place::Waits(waiting) if !with_run(|run| run.has_news(waiting))? => continue,
-                Place::Waits(waiting) => waiting.spent,
-                Place::Fresh if self.under_way() >= self.limit || !self.work.may_begin(index) => {
-                    continue;
-                }
-                Place::Fresh => Spent::default(),
-            };
-            self.evaluate(index, earlier)?;
-            moved = true;
+        let mut next = 0;
+        while let Some(index) = self.first_from(next) {
+            self.evaluate(index)?;
+            next = index + 1;
         }
-        Some(moved)
+        Some(next > 0)
     }
 
-    fn evaluate(&mut self, index: usize, earlier: Spent) -> Option<()> {
+    /// The first branch from an index on that can go on or begin.
+    fn first_from(&self, index: usize) -> Option<usize> {
+        let mut waiting = self.waiting.range(index..);
+        let goes_on = with_run(|run| waiting.find(|(_, waiting)| run.has_news(waiting))).flatten();
+        let begins = (self.waiting.len() < self.limit)
+            .then(|| self.fresh.range(index..).find(|fresh| self.work.may_begin(**fresh)))
+            .flatten();
+        goes_on.map(|(index, _)| index).into_iter().chain(begins).min().copied()
+    }
+
+    fn evaluate(&mut self, index: usize) -> Option<()> {
+        self.fresh.remove(&index);
+        let earlier = self.waiting.remove(&index).map(|waiting| waiting.spent).unwrap_or_default();
         let around = with_run(|run| !run.is_apart())?;
-        let alone = around && !self.has_another(index);
+        let alone = around && self.waiting.is_empty() && !self.can_begin();
         let scope = self.work.scope(index);
         with_run(|run| run.enter_branch(scope, alone, earlier))?;
         let result = self.work.evaluate(index);
@@ -80,45 +80,20 @@ impl<W: Work> Group<'_, W> {
         if context::is_stopped() {
             return None;
         }
-        self.places[index] = match turn {
-            Turn::Waits(waiting) => Place::Waits(waiting),
-            Turn::Ended(aftermath) => {
-                self.work.take(index, result, aftermath);
-                Place::Ended
-            }
-        };
+        match turn {
+            Turn::Waits(waiting) => drop(self.waiting.insert(index, waiting)),
+            Turn::Ended(aftermath) => self.work.take(index, result, aftermath),
+        }
         Some(())
     }
 
-    /// Whether another branch can go on beside this one.
-    fn has_another(&self, index: usize) -> bool {
-        let can = |other: usize| match &self.places[other] {
-            Place::Ended => false,
-            Place::Waits(_) => true,
-            Place::Fresh => self.work.may_begin(other),
-        };
-        // Those behind it are the ones that are likely to be fresh.
-        (index + 1..self.places.len()).any(can) || (0..index).any(can)
-    }
-
-    fn waiting(&self) -> impl Iterator<Item = &Waiting> {
-        self.places.iter().filter_map(|place| match place {
-            Place::Waits(waiting) => Some(waiting),
-            Place::Fresh | Place::Ended => None,
-        })
-    }
-
-    fn under_way(&self) -> usize {
-        self.waiting().count()
+    /// Whether a branch could begin if few enough were under way.
+    fn can_begin(&self) -> bool {
+        self.fresh.iter().any(|fresh| self.work.may_begin(*fresh))
     }
 
     fn is_over(&self) -> bool {
-        let over = |(index, place): (usize, &Place)| match place {
-            Place::Ended => true,
-            Place::Waits(_) => false,
-            Place::Fresh => !self.work.may_begin(index),
-        };
-        self.places.iter().enumerate().all(over)
+        self.waiting.is_empty() && !self.can_begin()
     }
 
     /// Waits until a branch can go on; in a branch that is not alone, by having that unwound.
@@ -130,7 +105,7 @@ impl<W: Work> Group<'_, W> {
             if state.collect() {
                 return Some(());
             }
-            state.run()?.wait_like(self.waiting());
+            state.run()?.wait_like(self.waiting.values());
             None
         })?
     }

@@ -53,7 +53,7 @@ fn ending(described: Described, run: &Run) -> End {
     if limit {
         return permanent(Reason::LimitExceeded, Code::LimitExceeded, &text, place);
     }
-    let failure = run.failure_of(&text);
+    let failure = run.final_failure_of(&text);
     let error = RunError::plain(failure.code, failure.message.clone());
     End::Error(reason_of(failure.code), at(place, error), failure)
 }

@@ -199,7 +199,7 @@ mod tests {
         let debounce = Some(Duration::from_secs(30));
         let settings = Settings { debounce, ..Settings::default() };
         let turn = settings.turn(&Value::Null);
-        assert_eq!((turn.key.as_deref(), turn.limit), (Some(""), None));
+        assert_eq!((turn.key.as_deref(), turn.limit, turn.debounce), (Some(""), None, debounce));
         let urgent = Settings { priority: 3, ..Settings::default() }.turn(&Value::Null);
         assert_eq!((urgent.priority, urgent.key), (3, None));
     }

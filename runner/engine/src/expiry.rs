@@ -19,7 +19,8 @@ use crate::options::Error;
 use crate::recorder;
 use crate::shared::Shared;
 
-/// After a failure of the store, so long before the next try.
+/// After a failure of the store, or when nothing that is due could be ended, so long before the next
+/// try.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Ends waits until the engine stops.
@@ -29,12 +30,16 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         Err(error) => return tracing::error!(%error, "cannot watch the time: no wait ends"),
     };
     let mut due = shared.store.due();
+    let mut left = Left::Nothing;
     loop {
         let next = *due.borrow_and_update();
         let now = shared.clock.now();
-        if next.is_some_and(|next| next <= now) {
-            if let Err(error) = expire(&shared, now).await {
+        if left != Left::Nothing || next.is_some_and(|next| next <= now) {
+            left = expire(&shared, now).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "cannot end waits; trying again");
+                Left::Stuck
+            });
+            if left == Left::Stuck {
                 tokio::select! {
                     () = tokio::time::sleep(AGAIN) => {}
                     () = shared.stopping() => return,
@@ -53,8 +58,20 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn expire(shared: &Shared, now: Timestamp) -> Result<(), Error> {
-    let Expired { answers, retried, overdue, more: _ } = shared.store.expire(now).await?;
+/// What is left of what was due. The store's word of what is due next leaves out the deadlines that
+/// have passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    /// There may be more.
+    More,
+    /// There is more, and this time nothing could be ended.
+    Stuck,
+}
+
+async fn expire(shared: &Shared, now: Timestamp) -> Result<Left, Error> {
+    let Expired { answers, retried, overdue, more } = shared.store.expire(now).await?;
+    let mut moved = !answers.is_empty() || !retried.is_empty();
     for answer in answers {
         recorder::route(shared, answer).await;
     }
@@ -62,14 +79,18 @@ async fn expire(shared: &Shared, now: Timestamp) -> Result<(), Error> {
         tell(shared, run, State::Queued, now);
     }
     for run in overdue {
-        fail(shared, run, now).await?;
+        moved |= fail(shared, run, now).await?;
     }
-    Ok(())
+    Ok(match (more, moved) {
+        (false, _) => Left::Nothing,
+        (true, true) => Left::More,
+        (true, false) => Left::Stuck,
+    })
 }
 
 /// Fails a run whose deadline has passed; a cell that has it is told to stop it. Between two hands
-/// nobody has it: whoever gets it looks at its deadline first.
-async fn fail(shared: &Shared, late: Named, at: Timestamp) -> Result<(), Error> {
+/// nobody has it: whoever gets it looks at its deadline first. Answers whether it has ended.
+async fn fail(shared: &Shared, late: Named, at: Timestamp) -> Result<bool, Error> {
     let write = failure(shared, &late, at).await?;
     let told = recorder::handlers_of(&write);
     match shared.store.commit(vec![write]).await?.into_iter().next() {
@@ -82,11 +103,12 @@ async fn fail(shared: &Shared, late: Named, at: Timestamp) -> Result<(), Error> 
             ended(shared, late, at);
             recorder::tell_of_handlers(shared, told, at);
             recorder::route_all(shared, written).await;
+            return Ok(true);
         }
         Some(Written::Woken | Written::Suspended { .. } | Written::Fenced | Written::Rejected)
         | None => {}
     }
-    Ok(())
+    Ok(false)
 }
 
 /// The end of a run whose deadline has passed, with what it starts.

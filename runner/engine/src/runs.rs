@@ -262,14 +262,27 @@ impl Shared {
         let mut pending = vec![(run.clone(), view)];
         while let Some((run, view)) = pending.pop() {
             self.cancel_one(&run, &view).await?;
-            for callee in &view.waits_for {
-                let view = self.store.run(callee).await?;
+            // Itself, too: it may have gone on as another run before it heard of this.
+            for run in view.waits_for.iter().chain([&run]) {
+                let (last, view) = self.last(run).await?;
                 if !view.summary.state.is_terminal() {
-                    pending.push((callee.clone(), view));
+                    pending.push((last, view));
                 }
             }
         }
         Ok(())
+    }
+
+    /// The last of the runs that continue one; the run itself when none does.
+    async fn last(&self, run: &RunId) -> Result<(RunId, RunView), Error> {
+        let mut last = run.clone();
+        loop {
+            let view = self.store.run(&last).await?;
+            match view.successor.clone() {
+                Some(successor) => last = successor,
+                None => return Ok((last, view)),
+            }
+        }
     }
 
     async fn cancel_one(&self, run: &RunId, view: &RunView) -> Result<(), Error> {

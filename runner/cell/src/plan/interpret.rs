@@ -65,7 +65,8 @@ impl Flow<'_> {
         let listed = match self.program.steps.steps.as_slice() {
             // Nothing is kept of a single step: it is the run.
             [only] if only.is_plain() => {
-                let listed = self.act(only, frame)?;
+                // An early stop inside of it ended its own steps.
+                let listed = Listed { stopped: false, ..self.act(only, frame)? };
                 if self.program.output.is_some() {
                     frame.add(&only.id, listed.last.clone());
                 }

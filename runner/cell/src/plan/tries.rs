@@ -207,7 +207,9 @@ impl Pauses<'_> {
         let now = self.journaled(flow, present)?;
         let chance = if self.retry.jitter { self.journaled(flow, chance)? } else { 1.0 };
         let failure = match after {
-            Some(after) if failure.after_ms.is_none() => failure.after(length(after, now)),
+            Some(after) if failure.after_ms.is_none() => {
+                failure.after(after.length(Timestamp(now)))
+            }
             _ => failure,
         };
         let spent = self.began.map_or(Duration::ZERO, |began| micros(now - began));
@@ -275,14 +277,6 @@ fn present() -> HostResult<i64> {
 fn chance() -> HostResult<f64> {
     let chance = cheap("random", &[], |run| Value::Float(run.random.unit()))?;
     Ok(if let Value::Float(chance) = chance { chance } else { 1.0 })
-}
-
-/// How long something is to be left alone.
-fn length(after: After, now: i64) -> Duration {
-    match after {
-        After::Pause(pause) => pause,
-        After::Moment(Timestamp(moment)) => micros(moment.saturating_sub(now)),
-    }
 }
 
 fn micros(micros: i64) -> Duration {

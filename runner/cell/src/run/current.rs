@@ -48,6 +48,16 @@ pub(crate) enum After {
     Moment(Timestamp),
 }
 
+impl After {
+    /// How long that is from a moment on.
+    pub(crate) fn length(self, now: Timestamp) -> Duration {
+        match self {
+            Self::Pause(pause) => pause,
+            Self::Moment(moment) => moment.since(now),
+        }
+    }
+}
+
 /// The run that is evaluated.
 pub(crate) struct Run {
     pub(crate) start: Start,
@@ -190,6 +200,18 @@ impl Run {
     /// What the last response inside of the present scope said about being asked again.
     pub(crate) fn after(&self) -> Option<After> {
         self.scopes.last().and_then(|scope| scope.after)
+    }
+
+    /// The failure of the whole run that an error with this text is, with what the last response said
+    /// about being asked again.
+    pub(crate) fn final_failure_of(&self, text: &str) -> Failure {
+        let failure = self.failure_of(text);
+        match self.scopes.first().and_then(|scope| scope.after) {
+            Some(after) if failure.after_ms.is_none() => {
+                failure.after(after.length(crate::clock::now()))
+            }
+            _ => failure,
+        }
     }
 
     /// Where the error with this text happened, if a step ended with it.

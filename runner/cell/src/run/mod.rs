@@ -14,7 +14,7 @@ mod setting;
 mod steps;
 mod timed;
 
-pub(crate) use branches::{Aftermath, Spent, Turn, Waiting};
+pub(crate) use branches::{Aftermath, Turn, Waiting};
 pub(crate) use current::{After, MAX_RESULT, Run, Stop};
 pub(crate) use scope::{Scope, Spot};
 pub(crate) use setting::Setting;

@@ -166,6 +166,24 @@ fn what_is_no_list_cannot_be_gone_through() {
     let record = late(&[step("a", "1"), forgiving(each("7", 2, step("w", "item")))]);
     assert!(record.json().contains("`foreach`"));
     assert_eq!(late(&[each("[]", 4, step("w", "item"))]).json(), "[]");
+    let (_, error) = late(&[step("a", "#{ x: 1 }"), each("steps.a", 2, step("w", "item"))]).error();
+    assert!(error.message.contains("of type object"), "{}", error.message);
+}
+
+/// Each item costs as much as it would alone: what costs more with every other one does not end.
+#[test]
+fn many_items_side_by_side_are_done_and_too_many_end_the_run() {
+    let list = |many: u32| step("list", &format!("let a = []; a.pad({many}, true); a"));
+    let work = |parallel| each("steps.list", parallel, step("w", "state::add(\"n\", 1)"));
+    let record = late(&[list(4_000), work(8), step("end", "[steps.w.len(), state::get(\"n\")]")]);
+    assert_eq!(record.json(), "[4000,4000]");
+    for parallel in [1, 8] {
+        let record = late(&[list(100_000), work(parallel)]);
+        let (reason, error) = record.error();
+        assert_eq!((reason, error.code), (Reason::LimitExceeded, Code::LimitExceeded));
+        assert!(error.message.contains("10000 effects"), "{}", error.message);
+        assert!(record.requests.len() <= 10_000);
+    }
 }
 
 #[test]
@@ -270,6 +288,15 @@ fn an_early_stop_inside_an_item_or_a_group_ends_its_steps_alone() {
 }
 
 #[test]
+fn an_early_stop_inside_a_flows_only_step_leaves_its_output() {
+    let inner = [stopping("true", step("x", "1")), step("y", "2")];
+    let mut plan = plan(&[group("g", &inner)]);
+    assert_eq!(Runner::new().late(&plan, &[]).json(), "1");
+    plan.output = Some(Value::from("${steps.g + 100}"));
+    assert_eq!(Runner::new().late(&plan, &[]).json(), "101");
+}
+
+#[test]
 fn another_flow_and_a_pause_are_steps() {
     let flow = Action::Flow {
         flow: "other".to_owned(),
@@ -303,6 +330,21 @@ fn a_flows_own_retry_asks_its_condition() {
         let record = Runner::new().late(&plan, &[]);
         let Some(crate::protocol::End::Error(_, error, failure)) = &record.end else { panic!() };
         assert_eq!((error.message.as_str(), failure.retryable), ("no", retryable));
+    }
+}
+
+#[test]
+fn a_pause_is_of_a_year_at_most() {
+    let sleep = |code: &str| late(&[step("a", code)]);
+    assert_eq!(
+        sleep("sleep(\"366d\")").requests,
+        [Request::Sleep { micros: 366 * 86_400 * 1_000_000 }]
+    );
+    for bad in ["\"366d 1s\"", "9223372036854775807", "-1", "1.0e300", "\"4294967295d\"", "\"1w\""]
+    {
+        let record = sleep(&format!("sleep({bad})"));
+        assert_eq!(record.error().1.code, Code::BadValue, "{bad}");
+        assert!(record.requests.is_empty(), "{bad}");
     }
 }
 

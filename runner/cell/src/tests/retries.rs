@@ -13,7 +13,7 @@ use signalbox_core::value::encode;
 use super::Runner;
 use super::plans::{each, needing, plan, step};
 use super::runner::{Answer, Record};
-use crate::protocol::Request;
+use crate::protocol::{End, Request};
 
 fn tried(attempts: u32, step: Step) -> Step {
     let retry = Retry { attempts, jitter: false, ..Retry::default() };
@@ -204,6 +204,35 @@ fn a_pause_that_the_other_side_asks_for_is_kept_to() {
         });
         let pauses = pauses(&record);
         assert!(pauses.len() == 1 && (least..=most).contains(&pauses[0]), "{after}: {pauses:?}");
+    }
+}
+
+#[test]
+fn a_flow_is_left_alone_for_as_long_as_the_other_side_asks() {
+    let ask = "let r = http::get(\"https://a.test\"); if !r.ok { throw `status ${r.status}` } 1";
+    let alone = plan(&[step("a", ask)]);
+    let beside = plan(&[step("x", "1"), step("a", ask), needing(&[], step("b", "sleep(1)"))]);
+    let parallel = plan(&[step("a", &format!("parallel([|| {{ {ask} }}, || sleep(1)])"))]);
+    for plan in [alone, beside, parallel] {
+        for (status, asked) in [(429, Some(30_000)), (500, None)] {
+            let mut runner = Runner::new();
+            let program = runner.load(&plan);
+            let run = runner.start(program, "{}", &[]);
+            let record = runner.follow(run, &mut |runner, request| match request {
+                Request::Http(_) => {
+                    let headers = Value::map([("retry-after", Value::from("30"))]);
+                    let response = Value::map([
+                        ("status", Value::Int(status)),
+                        ("headers", headers),
+                        ("body", Value::Null),
+                    ]);
+                    Answer::Outcome(Outcome::Done(encode(&response)))
+                }
+                other => Answer::Outcome(runner.perform(other)),
+            });
+            let Some(End::Error(_, _, failure)) = record.end else { panic!("{:?}", record.end) };
+            assert_eq!((failure.retryable, failure.after_ms), (true, asked));
+        }
     }
 }
 

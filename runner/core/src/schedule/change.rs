@@ -102,7 +102,7 @@ impl Timetable {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Schedule;
+    use super::super::{Calendar, Schedule};
     use super::*;
 
     fn changes(cron: &str) -> Vec<(Effect, String, String, usize)> {
@@ -125,5 +125,16 @@ mod tests {
         let many = |effect| (effect, "02:00".to_owned(), "02:45".to_owned(), 4);
         assert_eq!(changes("*/15 * * * *"), [many(Effect::Dropped), many(Effect::Repeated)]);
         assert_eq!(changes("0 12 * * *"), []);
+    }
+
+    #[test]
+    fn what_a_calendar_takes_out_is_touched_by_no_change() {
+        let sundays = Calendar { weekdays: [7].into(), ..Calendar::default() };
+        let schedule = Schedule::cron("30 2 * * *", "Europe/Berlin");
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap().into();
+        let (from, until) = (at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"));
+        let all = schedule.timetable(None).unwrap().clock_changes(from, until);
+        assert_eq!(all.len(), 2, "both on Sundays");
+        assert_eq!(schedule.timetable(Some(&sundays)).unwrap().clock_changes(from, until), []);
     }
 }

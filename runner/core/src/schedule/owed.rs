@@ -83,6 +83,8 @@ mod tests {
         assert_eq!(fire(&nightly, "01T02:59:00", "01T05:00:00"), []);
         let quarters = Schedule::cron("*/15 * * * *", "UTC");
         assert_eq!(fire(&quarters, "01T02:59:00", "02T10:50:00"), [at("02T10:45:00")]);
+        let only = fire(&quarters, "01T02:59:00", "02T10:45:30");
+        assert_eq!(only, [at("02T10:45:00")], "the latest is here; none is made up for");
     }
 
     #[test]

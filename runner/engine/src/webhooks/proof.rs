@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::signature;
 
 /// A moment in seconds beyond this is taken as milliseconds: it would be in the year 5138.
-const MILLISECONDS: i64 = 100_000_000_000;
+const MILLISECONDS: u64 = 100_000_000_000;
 
 /// Keys of a webhook that are set.
 pub(super) type Keys = Vec<Zeroizing<String>>;
@@ -138,11 +138,41 @@ fn time(
         given
     };
     let number: i64 = given.parse().map_err(|_| "a time of signing that is no number")?;
-    let unit = if number.abs() >= MILLISECONDS { 1_000 } else { 1_000_000 };
+    let unit = if number.unsigned_abs() >= MILLISECONDS { 1_000 } else { 1_000_000 };
     let off = i128::from(now.0) - i128::from(number) * unit;
     if off.unsigned_abs() <= stamp.tolerance.as_micros() {
         Ok(given.to_owned())
     } else {
         Err("a time of signing outside of the tolerance")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_time_of_signing_is_near_the_present_in_seconds_or_milliseconds() {
+        let stamp = Stamp {
+            header: "x-time".to_owned(),
+            tolerance: Duration::from_mins(5),
+            payload: "${timestamp}.${body}".to_owned(),
+        };
+        let now = Timestamp(1_700_000_000_000_000);
+        let is_taken = |given: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-time", given.parse().unwrap());
+            time(&stamp, "x-signature", &headers, now).is_ok()
+        };
+        for near in ["1700000000", "1699999700", "1700000300", "1700000000000", "1699999700000"] {
+            assert!(is_taken(near), "{near}");
+        }
+        let (most, least) = (i64::MAX.to_string(), i64::MIN.to_string());
+        for far in ["1699999699", "1700000301", "1699999699999", "0", "-1", "x", "", &most, &least]
+        {
+            assert!(!is_taken(far), "{far}");
+        }
     }
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use signalbox_core::RunId;
+use signalbox_core::catalog::Workspace;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::run::{Ending, NewRun, Reason, State, Trigger};
 use signalbox_core::schedule::{Overlap, Schedule};
+use signalbox_core::turn::{Turn, WhenFull};
 
 use super::kit::{cancel, end, end_with, new_deployment, schedule, spec, succeed_by};
 use super::{Kit, Place};
@@ -84,6 +86,47 @@ pub(crate) async fn held_runs_survive_and_can_be_cancelled(place: &dyn Place) {
     }
 }
 
+pub(crate) async fn a_schedule_holds_back_as_many_as_a_queue_takes(place: &dyn Place) {
+    let kit = Kit::new(place).await;
+    let mut last = None;
+    for (at, expected) in (5..).zip([Accepted::Queued, Accepted::Queued, Accepted::Queued]) {
+        let (run, accept) = slot(&kit, at * 10_000, Overlap::Queue);
+        assert_eq!(kit.accept_one(Accept { queue_bound: 2, ..accept }).await, expected);
+        last = Some(run);
+    }
+    assert_eq!(reason(&kit, &last.unwrap()).await, Some(Reason::WaitingOverlap));
+    let (run, accept) = slot(&kit, 80_000, Overlap::Queue);
+    assert_eq!(kit.accept_one(Accept { queue_bound: 2, ..accept }).await, Accepted::Full);
+    assert_eq!(kit.state(&run).await, State::Skipped);
+    assert_eq!(reason(&kit, &run).await, Some(Reason::LimitExceeded));
+}
+
+pub(crate) async fn a_run_that_its_schedule_holds_back_takes_no_place_of_its_key(
+    place: &dyn Place,
+) {
+    let kit = Kit::new(place).await;
+    let when_full = WhenFull::Skip;
+    let turn = Turn { key: Some("k".into()), limit: Some(2), when_full, ..Turn::default() };
+    let accept = |mut accept: Accept| {
+        accept.run.turn = turn.clone();
+        kit.accept_one(accept)
+    };
+    assert_eq!(accept(slot(&kit, 50_000, Overlap::Queue).1).await, Accepted::Queued);
+    let (held, second) = slot(&kit, 60_000, Overlap::Queue);
+    assert_eq!(accept(second).await, Accepted::Queued);
+    assert_eq!(reason(&kit, &held).await, Some(Reason::WaitingOverlap));
+    assert_eq!(accept(Kit::plain(kit.run())).await, Accepted::Queued, "the key takes two");
+    assert_eq!(accept(Kit::plain(kit.run())).await, Accepted::Skipped);
+    let claims = kit.claims("one", 9).await;
+    assert_eq!(claims.len(), 2);
+    for claim in &claims {
+        kit.write(end(claim, 1)).await;
+    }
+    assert_eq!(kit.claim_one("one").await.run.id, held, "and then it has its place");
+    assert_eq!(accept(Kit::plain(kit.run())).await, Accepted::Queued);
+    assert_eq!(accept(Kit::plain(kit.run())).await, Accepted::Skipped);
+}
+
 pub(crate) async fn a_slot_that_cancels_is_not_taken_before_the_earlier_run_has_ended(
     place: &dyn Place,
 ) {
@@ -118,6 +161,30 @@ pub(crate) async fn overlap_follows_a_successor(place: &dyn Place) {
     assert_eq!(claims.len(), 1, "it waits for the last successor");
     kit.write(end(&claims[0], 1)).await;
     assert_eq!(kit.claim_one("one").await.run.id, behind);
+}
+
+pub(crate) async fn held_runs_of_a_schedule_that_was_renamed_or_taken_away_go_on(
+    place: &dyn Place,
+) {
+    let kit = Kit::new(place).await;
+    let mut runs = Vec::new();
+    for at in [50_000, 60_000, 70_000] {
+        runs.push(fire(&kit, at, Overlap::Queue).await.0);
+    }
+    let mut renamed = spec("one");
+    renamed.flows.values_mut().for_each(|flow| {
+        flow.schedules.iter_mut().for_each(|schedule| schedule.name = Some("new".to_owned()));
+    });
+    let gone = Workspace { flows: [].into(), ..spec("one") };
+    for (run, changed) in runs.iter().zip([renamed, gone, spec("one")]) {
+        let mut new = new_deployment("one", DeploymentOutcome::Deployed);
+        new.spec = Some(Arc::new(changed));
+        kit.deploy(vec![new], vec![]).await.unwrap();
+        let claims = kit.claims("one", 9).await;
+        assert_eq!(claims.iter().map(|claim| &claim.run.id).collect::<Vec<_>>(), [run]);
+        kit.write(end(&claims[0], 1)).await;
+    }
+    assert!(kit.claims("one", 9).await.is_empty());
 }
 
 fn key() -> ScheduleKey {

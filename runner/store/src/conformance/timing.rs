@@ -5,6 +5,7 @@ use signalbox_core::codes::Code;
 use signalbox_core::ids::FlowRef;
 use signalbox_core::journal::{Chunk, Key, Outcome};
 use signalbox_core::run::{Ending, NewRun, Reason, RunError, State, Trigger};
+use signalbox_core::turn::{Turn, WhenFull};
 use signalbox_core::value::encode;
 use signalbox_core::{RunId, Value};
 
@@ -146,6 +147,22 @@ pub(crate) async fn a_failed_attempt_is_followed_by_the_next(place: &dyn Place) 
     assert_eq!(kit.write(end(&again, 2)).await, expected);
 }
 
+pub(crate) async fn what_a_run_waited_for_is_forgotten_with_its_attempt(place: &dyn Place) {
+    let kit = Kit::new(place).await;
+    let (ends, fails) = (kit.claimed().await, kit.claimed().await);
+    for claim in [&ends, &fails] {
+        assert_eq!(kit.write(sleep(claim, 1, 0, 90_000)).await, PENDING);
+    }
+    kit.write(end(&ends, 2)).await;
+    kit.write(retry(&fails, 2, 60_000)).await;
+    assert_eq!(view(&kit, &ends.run.id).await.waits.len(), 0);
+    let waits: Vec<_> =
+        view(&kit, &fails.run.id).await.waits.into_iter().map(|wait| wait.kind).collect();
+    assert_eq!(waits, [WaitKind::Retry]);
+    assert_eq!(expired(&kit, 60_000).await.retried, [named(&fails.run)]);
+    assert_eq!(*kit.due().borrow(), None, "nobody sleeps any more");
+}
+
 pub(crate) async fn a_run_can_be_cancelled_while_it_waits(place: &dyn Place) {
     let kit = Kit::new(place).await;
     let sleeping = asleep(&kit, 60_000).await;
@@ -283,6 +300,30 @@ pub(crate) async fn a_deadline_of_a_claimed_run_is_due_when_it_is_let_go(place: 
     assert_eq!(expired(&kit, 99_000).await, Expired::default(), "its sleep is gone with it");
 }
 
+pub(crate) async fn a_deadline_ends_a_run_before_its_next_attempt(place: &dyn Place) {
+    let kit = Kit::new(place).await;
+    kit.accept_one(due_at(kit.run(), 60_000)).await;
+    let claim = kit.claim_one("one").await;
+    kit.write(retry(&claim, 1, 60_000)).await;
+    let both = expired(&kit, 60_000).await;
+    assert_eq!((both.retried, both.overdue), (vec![named(&claim.run)], vec![named(&claim.run)]));
+    assert_eq!(kit.write(late(&claim.run.id)).await, Written::Done(None));
+    assert!(kit.claims("one", 9).await.is_empty(), "it does not begin any more");
+    assert_eq!(expired(&kit, 99_000).await, Expired::default());
+}
+
+pub(crate) async fn deadlines_that_passed_come_in_portions(place: &dyn Place) {
+    let kit = Kit::new(place).await;
+    let runs = (0..1_005).map(|_| due_at(kit.run(), 60_000));
+    let runs = runs.map(|accept| crate::contract::Accept { queue_bound: 2_000, ..accept });
+    kit.accept(runs.collect()).await.unwrap();
+    let first = expired(&kit, 60_000).await;
+    assert_eq!((first.overdue.len(), first.more), (1_000, true));
+    kit.commit(first.overdue.iter().map(|run| late(&run.run)).collect()).await.unwrap();
+    let second = expired(&kit, 60_000).await;
+    assert_eq!((second.overdue.len(), second.more), (5, false));
+}
+
 async fn dead(kit: &Kit) -> Vec<RunId> {
     let filter = RunFilter { dead: true, limit: 100, ..RunFilter::default() };
     kit.runs(filter).await.unwrap().items.into_iter().map(|run| run.id).collect()
@@ -309,6 +350,25 @@ pub(crate) async fn a_failure_is_a_dead_letter_until_somebody_deals_with_it(plac
     let again = NewRun { trigger: Trigger::Retry { of: third, root: None }, ..kit.run() };
     assert_eq!(kit.accept_one(Kit::plain(again)).await, Accepted::Queued);
     assert_eq!(dead(&kit).await, [first]);
+}
+
+pub(crate) async fn a_failure_whose_rerun_was_skipped_waits_for_somebody_still(place: &dyn Place) {
+    let kit = Kit::new(place).await;
+    let turn = Turn {
+        key: Some(String::new()),
+        limit: Some(1),
+        when_full: WhenFull::Skip,
+        ..Turn::default()
+    };
+    let claim = kit.claimed().await;
+    let error = RunError::plain(Code::ScriptError, "no");
+    kit.write(end_with(&claim, 1, Ending::Failed(Reason::ScriptError, error))).await;
+    let holder = NewRun { turn: turn.clone(), ..kit.run() };
+    assert_eq!(kit.accept_one(Kit::plain(holder)).await, Accepted::Queued);
+    let of = claim.run.id.clone();
+    let again = NewRun { trigger: Trigger::Retry { of }, turn, ..kit.run() };
+    assert_eq!(kit.accept_one(Kit::plain(again)).await, Accepted::Skipped);
+    assert_eq!(dead(&kit).await, [claim.run.id]);
 }
 
 pub(crate) async fn a_run_can_begin_with_a_record(place: &dyn Place) {

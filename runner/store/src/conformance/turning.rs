@@ -13,7 +13,9 @@ use signalbox_core::run::{Ending, NewRun, Reason, State, Trigger};
 use signalbox_core::turn::{Turn, WhenFull};
 use signalbox_core::why::Standing;
 
-use super::kit::{cancel, end_with, one_entry, perform, record, release, run_in, sleep, suspend};
+use super::kit::{
+    cancel, end_with, one_entry, perform, record, release, run_in, sleep, succeed_by, suspend,
+};
 use super::{Kit, Place, append, end};
 use crate::contract::{Accepted, Claim, Displaced, InternalEffect, NewCall, Written};
 
@@ -98,7 +100,11 @@ pub(crate) async fn a_key_is_kept_through_waits_releases_and_restarts(place: &dy
     let third = queue(&kit, keyed(1, WhenFull::Queue)).await;
     let kit = kit.reopen(place).await;
     let claims = kit.claims("one", 9).await;
-    assert_eq!(ids(&claims), [second], "what ran goes on");
+    assert_eq!(ids(&claims), std::slice::from_ref(&second), "what ran goes on");
+    kit.write(release(&claims[0], false)).await;
+    let kit = kit.reopen(place).await;
+    let claims = kit.claims("one", 9).await;
+    assert_eq!(ids(&claims), [second], "what had begun goes on with its key");
     kit.write(end(&claims[0], 2)).await;
     assert_eq!(ids(&kit.claims("one", 9).await), [third]);
 }
@@ -160,6 +166,35 @@ pub(crate) async fn a_newer_run_takes_the_place_of_a_running_one(place: &dyn Pla
     let cancelled = (State::Cancelled, Some(Reason::Superseded), Some(second));
     assert_eq!(summary(&kit, &first).await, cancelled);
     assert_eq!(ids(&kit.claims("one", 9).await), [third]);
+}
+
+pub(crate) async fn a_run_that_must_yield_yields_as_its_successor_too(place: &dyn Place) {
+    let kit = Kit::new(place).await;
+    let turn = || keyed(1, WhenFull::CancelRunning);
+    let first = queue(&kit, turn()).await;
+    let claim = kit.claim_one("one").await;
+    let second = queue(&kit, turn()).await;
+    assert_eq!(kit.displaced().await.unwrap(), [Displaced::Cancel(first.clone())]);
+    let trigger = Trigger::Continue { of: first };
+    let successor = NewRun { trigger, turn: turn(), ..kit.run() };
+    let next = successor.id.clone();
+    kit.write(succeed_by(&claim, 1, successor)).await;
+    assert_eq!(kit.displaced().await.unwrap(), [Displaced::Cancel(next.clone())]);
+    kit.write(cancel(&next)).await;
+    let cancelled = (State::Cancelled, Some(Reason::Superseded), Some(second.clone()));
+    assert_eq!(summary(&kit, &next).await, cancelled);
+    let claim = kit.claim_one("one").await;
+    assert_eq!(claim.run.id, second);
+    // One with another key is in nobody's way.
+    queue(&kit, turn()).await;
+    kit.displaced().await.unwrap();
+    let turn = Turn { key: Some("other".to_owned()), ..turn() };
+    let trigger = Trigger::Continue { of: second };
+    let successor = NewRun { trigger, turn, ..kit.run() };
+    let next = successor.id.clone();
+    kit.write(succeed_by(&claim, 1, successor)).await;
+    assert_eq!(kit.claims("one", 9).await.len(), 2);
+    assert_eq!(summary(&kit, &next).await.2, None);
 }
 
 pub(crate) async fn what_must_yield_is_told_again_after_a_restart(place: &dyn Place) {

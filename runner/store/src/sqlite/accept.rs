@@ -65,11 +65,14 @@ fn one(tx: &mut Tx<'_>, accept: Accept, record: Option<&Chunk>) -> Result<Accept
     if let Some(key) = &idempotency {
         remember_key(tx, &run, key)?;
     }
-    if let Trigger::Retry { of, .. } = &run.trigger {
-        dismiss(tx, of, run.queued_at)?;
-    }
+    let again = if let Trigger::Retry { of, .. } = &run.trigger { Some(of.clone()) } else { None };
+    let queued_at = run.queued_at;
     Ok(match turns::place(tx, run, record)? {
         Placed::Queued(seq) => {
+            // One that was skipped has started nothing: its failure waits for somebody still.
+            if let Some(of) = again {
+                dismiss(tx, &of, queued_at)?;
+            }
             if let Some(slot) = &slot {
                 schedules::remember(tx, slot, seq)?;
             }

@@ -229,6 +229,7 @@ pub(super) fn succeed_by(tx: &mut Tx<'_>, with: Continue) -> Result<Written, Err
         ])?;
     leave(tx, &run, &claimed, State::Succeeded)?;
     if claimed.keyed {
+        turns::yield_on(tx, claimed.seq, (seq, &successor))?;
         turns::ended(tx, claimed.seq)?;
     }
     waits::forget(tx, claimed.seq)?;

@@ -107,6 +107,22 @@ pub(super) fn reason_to_cancel(tx: &Tx<'_>, seq: i64) -> Result<Reason, Error> {
     Ok(if yields { Reason::Superseded } else { Reason::CancelRequested })
 }
 
+/// A run that must yield goes on as another one with its key: that one must yield in its place.
+pub(super) fn yield_on(tx: &mut Tx<'_>, from: i64, (seq, to): (i64, &NewRun)) -> Result<(), Error> {
+    let newer: Option<[u8; 16]> = tx
+        .connection
+        .prepare_cached(
+            "SELECT yields_to FROM turns WHERE run = ? AND key IS ? AND yields_to IS NOT NULL",
+        )?
+        .query_row(params![from, to.turn.key], |row| row.get(0))
+        .optional()?;
+    if let Some(newer) = newer {
+        yield_to(tx, seq, &run_id(newer)?)?;
+        tx.displace(Displaced::Cancel(to.id.clone()));
+    }
+    Ok(())
+}
+
 fn yield_to(tx: &Tx<'_>, seq: i64, newer: &RunId) -> Result<(), Error> {
     tx.connection
         .prepare_cached("UPDATE turns SET yields_to = ? WHERE run = ?")?

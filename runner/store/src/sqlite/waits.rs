@@ -139,6 +139,7 @@ pub(super) fn expire(tx: &mut Tx<'_>, now: Timestamp) -> Result<Expired, Error> 
         }
     }
     expired.overdue = overdue(tx.connection, now)?;
+    expired.more |= columns::signed(expired.overdue.len()) == MOST;
     let next = next(tx.connection, now)?;
     tx.set_due(next);
     Ok(expired)

@@ -10,6 +10,7 @@ mod broker_depth;
 mod broker_run;
 mod broker_sync;
 mod broker_wait;
+mod chains;
 mod commands;
 mod commands_lists;
 mod completion;
