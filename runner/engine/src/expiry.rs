@@ -15,7 +15,7 @@ use signalbox_store::contract::{Expired, Named, Write, Written};
 use crate::deadline::overdue;
 use crate::events::EventKind;
 use crate::recorder;
-use crate::shared::Shared;
+use crate::shared::{Follows, Shared};
 
 /// After a failure of the store, so long before the next try.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -89,7 +89,7 @@ async fn fail(shared: &Shared, late: Named, at: Timestamp) -> Result<(), signalb
 fn ended(shared: &Shared, run: Named, at: Timestamp) {
     let id = run.run.clone();
     tell(shared, run, State::Failed, at);
-    shared.ended(&id);
+    shared.ended(&id, &Follows::Nothing);
 }
 
 fn tell(shared: &Shared, Named { run, workspace, flow }: Named, state: State, at: Timestamp) {

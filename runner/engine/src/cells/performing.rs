@@ -40,6 +40,7 @@ impl Driver {
             kind,
             fingerprint,
             waiting: None,
+            long: false,
             request: None,
             behind: 0,
             performing: None,
