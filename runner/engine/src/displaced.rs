@@ -9,7 +9,7 @@ use signalbox_store::contract::Displaced;
 
 use crate::events::EventKind;
 use crate::recorder;
-use crate::shared::Shared;
+use crate::shared::{Follows, Shared};
 
 /// After a failure, so long before the next try.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ async fn settle(shared: &Arc<Shared>, displaced: Displaced) {
         Displaced::Ended { run, workspace, flow, answers } => {
             let kind = EventKind::Run { run: run.clone(), flow, state: State::Skipped };
             shared.events.publish(shared.clock.now(), workspace, kind);
-            shared.ended(&run);
+            shared.ended(&run, &Follows::Nothing);
             for answer in answers {
                 recorder::route(shared, answer).await;
             }

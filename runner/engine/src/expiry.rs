@@ -17,7 +17,7 @@ use crate::events::EventKind;
 use crate::handlers::Ended;
 use crate::options::Error;
 use crate::recorder;
-use crate::shared::Shared;
+use crate::shared::{Follows, Shared};
 
 /// After a failure of the store, or when nothing that is due could be ended, so long before the next
 /// try.
@@ -142,8 +142,8 @@ async fn aftermath(
 fn ended(shared: &Shared, run: Named, at: Timestamp) {
     let id = run.run.clone();
     tell(shared, run, State::Failed, at);
+    shared.ended(&id, &Follows::Nothing);
     shared.lookout.doubt();
-    shared.ended(&id);
 }
 
 fn tell(shared: &Shared, Named { run, workspace, flow }: Named, state: State, at: Timestamp) {

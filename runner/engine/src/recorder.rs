@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::events::EventKind;
 use crate::link::{Command, Ticket};
-use crate::shared::Shared;
+use crate::shared::{Follows, Shared};
 
 /// Jobs that may wait: far more than a cell's runs can have under way at once.
 const INBOX: usize = 1024;
@@ -43,6 +43,8 @@ pub(crate) enum Then {
     Outcome(Ticket, Option<Outcome>),
     /// The run is in a new state, or in the one that the store says.
     State(State),
+    /// The run has ended, and this one continues it.
+    Continued(RunId),
 }
 
 /// The way to a recorder.
@@ -118,7 +120,13 @@ async fn follow_up(
             let Some(outcome) = stored.or(given) else { return };
             Command::Outcome { ticket, outcome, recorded: true }
         }
-        (Then::State(state), written) => return settled(shared, of, state, written).await,
+        (Then::State(state), written) => {
+            return settled(shared, of, (state, Follows::Nothing), written).await;
+        }
+        (Then::Continued(by), written) => {
+            let state = (State::Succeeded, Follows::Run(by));
+            return settled(shared, of, state, written).await;
+        }
         (Then::Nothing | Then::Outcome(..), _) => return,
     };
     if let Some(driver) = driver.upgrade() {
@@ -128,12 +136,17 @@ async fn follow_up(
 }
 
 /// Tells who waits for a run that it is in a new state.
-async fn settled(shared: &Shared, of: &RunRef, state: State, written: Written) {
+async fn settled(
+    shared: &Shared,
+    of: &RunRef,
+    (state, follows): (State, Follows),
+    written: Written,
+) {
     let (run, flow) = (of.run.clone(), of.flow.clone());
     let kind = match written {
         Written::Rejected if state.is_terminal() => {
             // It has ended: by somebody else, or by this write, whose first answer was lost.
-            return shared.ended(&of.run);
+            return shared.ended(&of.run, &Follows::Unknown);
         }
         Written::Fenced | Written::Claimed | Written::Rejected => return,
         Written::Suspended { reason, until } => EventKind::Suspended { run, flow, reason, until },
@@ -142,7 +155,7 @@ async fn settled(shared: &Shared, of: &RunRef, state: State, written: Written) {
     };
     shared.events.publish(shared.clock.now(), of.workspace.clone(), kind);
     if state.is_terminal() {
-        shared.ended(&of.run);
+        shared.ended(&of.run, &follows);
     }
     route_all(shared, written).await;
 }

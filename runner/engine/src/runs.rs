@@ -22,7 +22,7 @@ use crate::live::LiveInfo;
 use crate::options::{Error, Refused};
 use crate::random;
 use crate::recorder;
-use crate::shared::Shared;
+use crate::shared::{Follows, Shared};
 
 /// How often, and how far apart, a run is tried to be cancelled that is between two hands.
 const CANCEL_TRIES: u32 = 500;
@@ -217,17 +217,22 @@ impl Shared {
 
     // --- ending ---
 
-    pub(crate) async fn wait(&self, run: &RunId, timeout: Duration) -> Result<bool, Error> {
+    /// Waits until a run has ended, and says what follows; `None` when it takes longer.
+    async fn wait(&self, run: &RunId, timeout: Duration) -> Result<Option<Follows>, Error> {
         let mut waiter = Waiter { shared: self, run, end: Some(self.wait_for_end(run)) };
-        // Looked at after the waiter is in place: an end in between is not missed.
-        if self.store.run(run).await?.summary.state.is_terminal() {
-            return Ok(true);
+        // Looked at after the waiter is in place: an end in between is not missed. Of a run that
+        // is evaluated nothing has to be read.
+        if !self.store.is_claimed(run) {
+            let view = self.store.run(run).await?;
+            if view.summary.state.is_terminal() {
+                return Ok(Some(view.successor.map_or(Follows::Nothing, Follows::Run)));
+            }
         }
-        let Some(end) = &mut waiter.end else { return Ok(false) };
+        let Some(end) = &mut waiter.end else { return Ok(None) };
         tokio::select! {
-            ended = end => Ok(ended.is_ok()),
-            () = tokio::time::sleep(timeout) => Ok(false),
-            () = self.stopping() => Ok(false),
+            follows = end => Ok(follows.ok()),
+            () = tokio::time::sleep(timeout) => Ok(None),
+            () = self.stopping() => Ok(None),
         }
     }
 
@@ -241,10 +246,14 @@ impl Shared {
         let began = tokio::time::Instant::now();
         let mut last = run.clone();
         loop {
-            if !self.wait(&last, timeout.saturating_sub(began.elapsed())).await? {
-                return Ok(None);
-            }
-            match self.store.run(&last).await?.successor {
+            let follows = self.wait(&last, timeout.saturating_sub(began.elapsed())).await?;
+            let successor = match follows {
+                None => return Ok(None),
+                Some(Follows::Nothing) => None,
+                Some(Follows::Run(successor)) => Some(successor),
+                Some(Follows::Unknown) => self.store.run(&last).await?.successor,
+            };
+            match successor {
                 Some(successor) => last = successor,
                 None => return Ok(Some(last)),
             }
@@ -311,7 +320,7 @@ impl Shared {
                         state: State::Cancelled,
                     };
                     self.events.publish(at, view.summary.workspace.clone(), kind);
-                    self.ended(run);
+                    self.ended(run, &Follows::Nothing);
                     recorder::route_all(self, written).await;
                     return Ok(());
                 }
@@ -332,7 +341,7 @@ impl Shared {
 struct Waiter<'a> {
     shared: &'a Shared,
     run: &'a RunId,
-    end: Option<oneshot::Receiver<()>>,
+    end: Option<oneshot::Receiver<Follows>>,
 }
 
 impl Drop for Waiter<'_> {

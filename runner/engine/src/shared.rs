@@ -29,6 +29,17 @@ use crate::timer::Timer;
 /// An isolation level that is not known yet.
 const UNKNOWN: u8 = u8::MAX;
 
+/// What follows the end of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Follows {
+    /// Nothing: it is over.
+    Nothing,
+    /// The run that continues it.
+    Run(RunId),
+    /// Whoever says that it has ended does not know; its row does.
+    Unknown,
+}
+
 /// What the parts of the engine share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -58,7 +69,7 @@ pub(crate) struct Shared {
     pub(crate) dispatcher: mpsc::Sender<Message>,
     timer: Mutex<Timer>,
     active: Mutex<HashMap<RunId, Link>>,
-    waiters: Mutex<HashMap<RunId, Vec<oneshot::Sender<()>>>>,
+    waiters: Mutex<HashMap<RunId, Vec<oneshot::Sender<Follows>>>>,
     stop: watch::Sender<bool>,
     isolation: AtomicU8,
 }
@@ -152,20 +163,20 @@ impl Shared {
     // --- who waits for the end of a run ---
 
     /// Resolves when [`Self::ended`] is said of the run.
-    pub(crate) fn wait_for_end(&self, run: &RunId) -> oneshot::Receiver<()> {
+    pub(crate) fn wait_for_end(&self, run: &RunId) -> oneshot::Receiver<Follows> {
         let (sender, receiver) = oneshot::channel();
         let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         waiters.entry(run.clone()).or_default().push(sender);
         receiver
     }
 
-    /// Says to everybody who waits that a run has ended.
-    pub(crate) fn ended(&self, run: &RunId) {
+    /// Says to everybody who waits that a run has ended, and what follows.
+    pub(crate) fn ended(&self, run: &RunId, follows: &Follows) {
         self.worked.notify_one();
         let waiting = self.waiters.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
         for waiter in waiting.into_iter().flatten() {
             // Whoever waited may have gone.
-            waiter.send(()).ok();
+            waiter.send(follows.clone()).ok();
         }
     }
 

@@ -15,7 +15,10 @@ use signalbox_testkit::Repo;
 /// Fibonacci numbers, the slow way.
 pub(crate) const FIB: &str = "fn fib(n) { if n < 2 { n } else { fib(n - 1) + fib(n - 2) } }";
 
-/// A repository with the flows `one`, `three`, `hundred` and `fib` in the workspace `bench`.
+/// Branches of a fan-out.
+const BRANCHES: usize = 100;
+
+/// A repository with the flows that are measured, in the workspace `bench`.
 pub(crate) fn repository() -> Repo {
     let repo = Repo::new();
     repo.write(
@@ -33,8 +36,26 @@ pub(crate) fn repository() -> Repo {
     let forty = steps(40, |_| "script: scripts/fib.rhai".to_owned());
     repo.write("bench/scripts/fib.rhai", format!("{FIB}\nfn main(inputs) {{ fib(10) }}\n"));
     repo.write("bench/flows/fib.yaml", format!("steps:\n{forty}"));
+    fan_out(&repo);
+    repo.write("bench/flows/sleeper.yaml", "run: sleep_until(inputs.at)\n");
     repo.commit("flows to measure");
     repo
+}
+
+/// Flows of 100 branches, eight of them at once, each of which adds to a value of the workspace's
+/// state: a durable change in a commit that only others of its eight share.
+fn fan_out(repo: &Repo) {
+    let items: Vec<_> = (0..BRANCHES).map(|n| n.to_string()).collect();
+    let items = items.join(", ");
+    repo.write(
+        "bench/flows/foreach.yaml",
+        format!(
+            "steps:\n  - id: branches\n    foreach: '[{items}]'\n    parallel: 8\n    \
+             run: state::add(`foreach-${{item}}`, 1)\n"
+        ),
+    );
+    let call = format!("parallel([{items}].map(|n| || state::add(`parallel-${{n}}`, 1)))");
+    repo.write("bench/flows/parallel.rhai", format!("fn main(inputs) {{ {call} }}\n"));
 }
 
 fn steps(count: usize, action: impl Fn(usize) -> String) -> String {
@@ -52,6 +73,16 @@ impl Clock for SystemClock {
     }
 }
 
+/// The clock of this machine.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// The present of this machine.
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
+}
+
 /// An engine in this process over a repository, with everything in it live.
 pub(crate) async fn engine(repo: &Path, data: &Path, binary: &Path) -> Result<Engine> {
     let engine = start(repo, data, binary).await?;
@@ -63,7 +94,7 @@ pub(crate) async fn engine(repo: &Path, data: &Path, binary: &Path) -> Result<En
 
 /// An engine in this process over a repository, with what is live in its data.
 pub(crate) async fn start(repo: &Path, data: &Path, binary: &Path) -> Result<Engine> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock = clock();
     let options = sqlite::Options { clock: Arc::clone(&clock) };
     let store = Arc::new(SqliteStore::open(data, options)?);
     let location = signalbox_sync::Location::parse(&repo.to_string_lossy())?;

@@ -22,7 +22,7 @@ pub(crate) async fn measure(report: &mut Report, binary: &Path) -> Result<()> {
     let data = tempfile::tempdir()?;
     let engine = crate::fixture::engine(&repo.path(), data.path(), binary).await?;
     let handle = engine.handle();
-    latency(report, &handle).await?;
+    one(&handle, "one").await?;
     let rate = throughput(&handle, "one", 60_000).await?;
     report.add_beside("one step, in process", rate, "runs/s", "≥ 20,000", raw::ROWS);
     let rate = throughput(&handle, "three", 30_000).await?;
@@ -34,6 +34,38 @@ pub(crate) async fn measure(report: &mut Report, binary: &Path) -> Result<()> {
     report.add_beside("100 steps, each", each, "µs", "≤ 100 µs", raw::ROUND_TRIP);
     let fib = self::median(&handle, "fib", 50).await?;
     report.add_beside("40 × fib(10) in one flow", fib, "ms", "≤ 20 ms", raw::EVALUATION);
+    let foreach = self::median(&handle, "foreach", 50).await?;
+    let name = "foreach over 100 branches, each a state::add, 8 at once";
+    report.add_beside(name, foreach, "ms", "≤ 15 ms", raw::BRANCHES);
+    let parallel = self::median(&handle, "parallel", 50).await?;
+    let name = "parallel([...]) of 100 branches, each a state::add, 8 at once";
+    report.add_beside(name, parallel, "ms", "≤ 15 ms", raw::BRANCHES);
+    check(&handle).await?;
+    engine.stop().await?;
+    Ok(())
+}
+
+/// 100 runs a second, evenly spaced, for ten seconds.
+pub(crate) async fn latency(report: &mut Report, binary: &Path) -> Result<()> {
+    let repo = crate::fixture::repository();
+    let data = tempfile::tempdir()?;
+    let engine = crate::fixture::engine(&repo.path(), data.path(), binary).await?;
+    let handle = engine.handle();
+    one(&handle, "one").await?;
+    let mut ticks = tokio::time::interval(Duration::from_millis(10));
+    let mut runs = tokio::task::JoinSet::new();
+    for _ in 0..1_000 {
+        ticks.tick().await;
+        let handle = handle.clone();
+        runs.spawn(async move { one(&handle, "one").await });
+    }
+    let mut times = Vec::new();
+    while let Some(time) = runs.join_next().await {
+        times.push(time??);
+    }
+    let (p50, p99) = (percentile(&mut times, 50.0), percentile(&mut times, 99.0));
+    report.add_beside("one step at 100/s, p50", p50, "ms", "≤ 1 ms", raw::ROUND_TRIP);
+    report.add_beside("one step at 100/s, p99", p99, "ms", "≤ 5 ms", raw::ROUND_TRIP);
     check(&handle).await?;
     engine.stop().await?;
     Ok(())
@@ -65,26 +97,6 @@ async fn median(handle: &Handle, flow: &str, runs: usize) -> Result<f64> {
         times.push(one(handle, flow).await?);
     }
     Ok(percentile(&mut times, 50.0))
-}
-
-/// 100 runs a second, evenly spaced, for ten seconds.
-async fn latency(report: &mut Report, handle: &Handle) -> Result<()> {
-    one(handle, "one").await?;
-    let mut ticks = tokio::time::interval(Duration::from_millis(10));
-    let mut runs = tokio::task::JoinSet::new();
-    for _ in 0..1_000 {
-        ticks.tick().await;
-        let handle = handle.clone();
-        runs.spawn(async move { one(&handle, "one").await });
-    }
-    let mut times = Vec::new();
-    while let Some(time) = runs.join_next().await {
-        times.push(time??);
-    }
-    let (p50, p99) = (percentile(&mut times, 50.0), percentile(&mut times, 99.0));
-    report.add_beside("one step at 100/s, p50", p50, "ms", "≤ 1 ms", raw::ROUND_TRIP);
-    report.add_beside("one step at 100/s, p99", p99, "ms", "≤ 5 ms", raw::ROUND_TRIP);
-    Ok(())
 }
 
 /// Runs per second from the first accept to the last end, accepted by 256 tasks.

@@ -1,7 +1,7 @@
 //! Measures Signalbox beside the raw limits of the machine it runs on, in the same run.
 //!
-//! `cargo xtask bench [--json] [NAME...]`. Every figure stands beside the limit that it is to be
-//! read against: a durable commit, a durable batch, a round trip to a child process, an evaluation
+//! `cargo xtask bench [--json] [-- [--quick] NAME...]`. Every figure stands beside the limit that it is
+//! to be read against: a durable commit, a durable batch, a round trip to a child process, an evaluation
 //! in process. Nothing here is a test: no figure makes anything fail.
 #![expect(
     clippy::print_stdout,
@@ -9,19 +9,23 @@
     reason = "a program for people at a terminal"
 )]
 
+mod clients;
 mod fixture;
 mod http;
 mod in_process;
 mod process;
 mod raw;
+mod replay;
 mod report;
 mod schedules;
+mod sleepers;
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
 use report::Report;
+use sleepers::Scale;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,6 +33,7 @@ fn main() -> Result<()> {
         return raw::echo();
     }
     let json = arguments.iter().any(|argument| argument == "--json");
+    let quick = arguments.iter().any(|argument| argument == "--quick");
     let names: Vec<_> = arguments.iter().filter(|name| !name.starts_with('-')).collect();
     let wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| name.contains(*wanted));
     let binary = binary()?;
@@ -38,6 +43,10 @@ fn main() -> Result<()> {
     if wanted("raw") {
         eprintln!("raw limits ...");
         raw::measure(&mut report)?;
+    }
+    if wanted("latency") {
+        eprintln!("latency ...");
+        runtime.block_on(in_process::latency(&mut report, &binary))?;
     }
     if wanted("in-process") {
         eprintln!("in process ...");
@@ -50,6 +59,15 @@ fn main() -> Result<()> {
     if wanted("schedules") {
         eprintln!("schedules ...");
         runtime.block_on(schedules::measure(&mut report, &binary))?;
+    }
+    if wanted("replay") {
+        eprintln!("replay ...");
+        replay::measure(&mut report, &binary)?;
+    }
+    if wanted("sleepers") {
+        eprintln!("sleepers ...");
+        let scale = if quick { Scale::QUICK } else { Scale::FULL };
+        runtime.block_on(sleepers::measure(&mut report, &binary, scale))?;
     }
     if wanted("process") {
         eprintln!("start and idle ...");

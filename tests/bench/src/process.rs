@@ -68,7 +68,8 @@ fn ticks(pid: i32) -> Result<u64> {
     Ok(field(11).context("user time")? + field(12).context("system time")?)
 }
 
-fn memory(pid: i32) -> Result<f64> {
+/// Resident memory of a process, in MiB.
+pub(crate) fn memory(pid: i32) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib: f64 =

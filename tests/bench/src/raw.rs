@@ -17,10 +17,14 @@ pub(crate) const ECHO: &str = "__echo";
 pub(crate) const COMMITS: &str = "raw: durable commits of one row";
 /// Durable rows per second in batches of 200.
 pub(crate) const ROWS: &str = "raw: durable rows in batches of 200";
+/// 100 durable rows, eight in a commit.
+pub(crate) const BRANCHES: &str = "raw: 100 durable rows in commits of 8";
 /// A round trip to a child process.
 pub(crate) const ROUND_TRIP: &str = "raw: round trip to a child";
 /// 40 evaluations of fib(10) in process.
 pub(crate) const EVALUATION: &str = "raw: Rhai 40 × fib(10)";
+/// 10,000 calls of a function of the host from a script, in process.
+pub(crate) const CALLS: &str = "raw: Rhai 10,000 calls of the host";
 
 pub(crate) fn measure(report: &mut Report) -> Result<()> {
     commits(report)?;
@@ -51,6 +55,21 @@ fn commits(report: &mut Report) -> Result<()> {
         batch.commit()?;
     }
     report.add(ROWS, per_second(100_000, started), "/s");
+    let mut times = Vec::new();
+    for _ in 0..50 {
+        let started = Instant::now();
+        let mut left: usize = 100;
+        while left > 0 {
+            let batch = database.transaction()?;
+            for _ in 0..left.min(8) {
+                batch.prepare_cached(insert)?.execute(("a flow", body.as_slice()))?;
+            }
+            batch.commit()?;
+            left = left.saturating_sub(8);
+        }
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    report.add(BRANCHES, percentile(&mut times, 50.0), "ms");
     Ok(())
 }
 
@@ -87,7 +106,8 @@ fn round_trip(report: &mut Report) -> Result<()> {
 }
 
 fn evaluation(report: &mut Report) -> Result<()> {
-    let engine = rhai::Engine::new();
+    let mut engine = rhai::Engine::new();
+    engine.set_max_call_levels(64);
     let ast = engine.compile(FIB)?;
     let mut times = Vec::new();
     for _ in 0..50 {
@@ -98,5 +118,14 @@ fn evaluation(report: &mut Report) -> Result<()> {
         times.push(started.elapsed().as_secs_f64() * 1e3);
     }
     report.add(EVALUATION, percentile(&mut times, 50.0), "ms");
+    engine.register_fn("effect", |name: &str| i64::try_from(name.len()).unwrap_or_default());
+    let ast = engine.compile("for n in 0..10_000 { effect(`name-${n % 100}`) }")?;
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        let started = Instant::now();
+        engine.run_ast(&ast)?;
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    report.add(CALLS, percentile(&mut times, 50.0), "ms");
     Ok(())
 }

@@ -136,6 +136,10 @@ impl Store for FaultyStore {
         through!(self, Reads, claim(want))
     }
 
+    fn is_claimed(&self, run: &RunId) -> bool {
+        self.inner.is_claimed(run)
+    }
+
     fn next_due(&self) -> Option<Timestamp> {
         self.inner.next_due()
     }

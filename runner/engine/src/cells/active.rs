@@ -66,6 +66,8 @@ pub(super) struct Pending {
     pub(super) fingerprint: Digest,
     /// Since when there is nothing to do for it but to wait: for another run, or for a moment.
     pub(super) waiting: Option<Instant>,
+    /// Whether that is known to take longer than a run is held in its cell: [`HOLD`].
+    pub(super) long: bool,
     /// What is to be done once the entries before it are durable.
     pub(super) request: Option<Box<signalbox_cell::protocol::Request>>,
     /// The chunk that it waits for.
@@ -274,14 +276,15 @@ impl Active {
         self.buffered.map(|since| since + FLUSH_AFTER)
     }
 
-    /// When the run has done nothing but wait for long enough to free its cell. `None` while it does
-    /// anything else.
+    /// When the run has done nothing but wait for long enough to free its cell: at once when all that
+    /// it waits for takes long. `None` while it does anything else.
     fn suspend_at(&self) -> Option<Instant> {
         let mut since = self.idle?;
         for pending in &self.pending {
             since = since.max(pending.waiting?);
         }
-        Some(since + HOLD)
+        let long = self.pending.iter().all(|pending| pending.long);
+        Some(if long { since } else { since + HOLD })
     }
 
     /// Whether the run has waited for long enough to free its cell.
@@ -373,6 +376,7 @@ mod tests {
             kind: "sleep",
             fingerprint: Digest::of(b"request"),
             waiting: None,
+            long: false,
             request: None,
             behind: 0,
             within: None,
@@ -431,6 +435,20 @@ mod tests {
         assert!(!active.waited_enough(Instant::now()), "for so long only");
         assert!(active.waited_enough(later()));
         assert_eq!(active.abort(), [key(1), key(2)]);
+    }
+
+    #[test]
+    fn a_run_that_waits_for_long_is_suspended_at_once() {
+        let mut active = active(&[]);
+        wait(&mut active, 1);
+        active.pending(ticket(1)).unwrap().long = true;
+        assert!(!active.waited_enough(later()), "the cell did not say that it waits");
+        active.waits(0);
+        assert!(active.waited_enough(Instant::now()));
+        wait(&mut active, 2);
+        active.waits(0);
+        assert!(!active.waited_enough(Instant::now()), "2 may be over soon");
+        assert!(active.waited_enough(later()));
     }
 
     #[test]

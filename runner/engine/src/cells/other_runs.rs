@@ -15,7 +15,7 @@ use signalbox_core::run::{Ending, NewRun, Reason, RunError, State, Trigger};
 use signalbox_core::{FlowName, Value, value};
 use signalbox_store::contract::{InternalEffect, NewFlow, Write};
 
-use super::active::Active;
+use super::active::{Active, HOLD};
 use super::driver::Driver;
 use crate::border::{MAX_VALUE, check_value};
 use crate::broker::Asked;
@@ -95,6 +95,10 @@ impl Driver {
         } else if until <= now {
             self.outcome(ticket, Outcome::Done(value::encode(&Value::Null)), false).await;
         } else {
+            let pending = self.runs.get_mut(&ticket.run).and_then(|run| run.pending(ticket));
+            if let Some(pending) = pending {
+                pending.long = until > now.plus(HOLD);
+            }
             self.internal(ticket, InternalEffect::Sleep { until }).await;
         }
     }
@@ -113,6 +117,7 @@ impl Driver {
         let Some(mut active) = self.forget(number) else { return };
         active.buffer(chunk);
         let (chunk_number, chunk) = active.take(true).unwrap_or_default();
+        let by = successor.id.clone();
         let write = Write::Continue {
             run: active.id().clone(),
             epoch: active.epoch(),
@@ -124,7 +129,7 @@ impl Driver {
             successor,
         };
         let of = Arc::clone(&active.of);
-        self.record(Job { of, write, then: Then::State(State::Succeeded) }).await;
+        self.record(Job { of, write, then: Then::Continued(by) }).await;
     }
 
     /// A run failed: it is tried again if its flow says so and trying again can help.

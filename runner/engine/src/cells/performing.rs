@@ -41,6 +41,7 @@ impl Driver {
             kind,
             fingerprint,
             waiting: None,
+            long: false,
             request: None,
             behind: 0,
             within,

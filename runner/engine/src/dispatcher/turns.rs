@@ -20,7 +20,7 @@ use crate::handlers::Ended;
 use crate::link::{Assignment, CellId, Command, Message};
 use crate::recorder;
 use crate::revisions::Pinned;
-use crate::shared::Shared;
+use crate::shared::{Follows, Shared};
 
 /// After a cell could not be started, so long before the next try.
 const START_AGAIN: Duration = Duration::from_secs(1);
@@ -254,7 +254,7 @@ impl Dispatcher {
                 let (run, flow) = (claim.run.id.clone(), claim.run.flow);
                 let kind = EventKind::Run { run, flow, state: State::Failed };
                 shared.events.publish(now, claim.run.workspace, kind);
-                shared.ended(&claim.run.id);
+                shared.ended(&claim.run.id, &Follows::Nothing);
                 shared.lookout.doubt();
             }
         });

@@ -12,7 +12,9 @@ use crate::contract::{Claim, Write, Written};
 pub(crate) async fn only_who_has_the_claim_writes(place: &dyn Place) {
     let kit = Kit::new(place).await;
     let old = kit.claimed().await;
+    assert!(kit.is_claimed(&old.run.id));
     assert_eq!(kit.write(release(&old, false)).await, Written::Done(None));
+    assert!(!kit.is_claimed(&old.run.id));
     let new = kit.claim_one("one").await;
     assert_ne!(old.epoch, new.epoch);
     let park = Write::Park {
@@ -35,7 +37,9 @@ pub(crate) async fn only_who_has_the_claim_writes(place: &dyn Place) {
     let queued = kit.queued().await;
     let unclaimed = Claim { run: queued, ..new.clone() };
     assert_eq!(kit.write(end(&unclaimed, 1)).await, Written::Fenced);
+    assert!(!kit.is_claimed(&unclaimed.run.id), "it is queued");
     assert_eq!(kit.write(end(&new, 1)).await, Written::Done(None));
+    assert!(!kit.is_claimed(&new.run.id), "its end is committed");
 }
 
 pub(crate) async fn chunks_come_in_order(place: &dyn Place) {

@@ -39,6 +39,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// `running` for everybody until it ends, suspends, is released, or its claim is lost.
     fn claim(&self, want: Vec<Want>) -> Reply<'_, Vec<Claim>>;
 
+    /// Whether somebody has claimed a run: its end is still to be committed. `false` says nothing.
+    fn is_claimed(&self, run: &RunId) -> bool;
+
     /// When a run that waits for the end of its debounce can be claimed next: [`Self::waiting`] must
     /// be asked again then.
     fn next_due(&self) -> Option<Timestamp>;

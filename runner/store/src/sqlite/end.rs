@@ -12,7 +12,7 @@ use super::aftermath;
 use super::append::{fence, insert_chunk, row_state};
 use super::columns::{id_bytes, state_number, to_json};
 use super::line::Queued;
-use super::live::Claimed;
+use super::live::{Claimed, Entrance};
 use super::tx::{Recorded, Tx};
 use super::waits::{self, For};
 use super::{schedules, settle, turns};
@@ -275,7 +275,7 @@ fn requeue(
         .execute(params![lost_cells, active_us, claimed.seq])?;
     leave(tx, run, claimed, State::Queued)?;
     let queued = Queued { seq: claimed.seq, id: run.clone() };
-    tx.enqueue_first(claimed.workspace.clone(), queued);
+    tx.enqueue_again(claimed.workspace.clone(), queued, Entrance::Back);
     Ok(())
 }
 

@@ -56,7 +56,7 @@ pub(super) struct Place {
     seq: i64,
 }
 
-/// Ranks below it belong to runs that go first because they waited before.
+/// Runs that go on have ranks around it: those that wake from it on, those that come back below.
 const FRONT: i64 = i64::MIN / 2;
 
 /// What runs share that have the same key.
@@ -120,7 +120,10 @@ pub(super) struct Line {
     groups: HashMap<Arc<GroupId>, Group>,
     /// Runs whose debounce is not over, by its end.
     later: BTreeMap<(Timestamp, i64), (WorkspaceName, Queued)>,
-    front: i64,
+    /// How many came back.
+    back: i64,
+    /// How many woke.
+    woken: i64,
     newest: i64,
     /// The highest sequence that came.
     last: i64,
@@ -148,10 +151,21 @@ impl Line {
         self.put(workspace, run, spot);
     }
 
-    /// A run that goes on: before all others, and with its key.
+    /// A run that was claimed and comes back: before all others, and with its key.
     pub(super) fn rejoin(&mut self, workspace: &WorkspaceName, run: Queued) {
-        self.front -= 1;
-        let place = Place { rank: FRONT.saturating_add(self.front), seq: run.seq };
+        self.back += 1;
+        self.go_on(workspace, run, FRONT.saturating_sub(self.back));
+    }
+
+    /// A run that has waited and goes on: before all that have not begun, behind those that woke
+    /// earlier, and with its key.
+    pub(super) fn wake(&mut self, workspace: &WorkspaceName, run: Queued) {
+        self.woken += 1;
+        self.go_on(workspace, run, FRONT.saturating_add(self.woken));
+    }
+
+    fn go_on(&mut self, workspace: &WorkspaceName, run: Queued, rank: i64) {
+        let place = Place { rank, seq: run.seq };
         let queue = self.queues.entry(workspace.clone()).or_default();
         queue.total += 1;
         self.spots.insert(run.seq, Spot { place, due: None });

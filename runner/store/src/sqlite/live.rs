@@ -49,8 +49,18 @@ pub(super) struct Enqueue {
     pub(super) run: Queued,
     /// The run itself when it is new and has no record yet.
     pub(super) fresh: Option<Box<NewRun>>,
-    /// How it takes its turn; `None` when it waited before, and goes before all others.
-    pub(super) ticket: Option<Ticket>,
+    pub(super) turn: Entrance,
+}
+
+/// How a run comes into its queue.
+#[derive(Debug)]
+pub(super) enum Entrance {
+    /// For the first time, with what decides about its place.
+    New(Ticket),
+    /// It has waited and goes on: before those that are new, in the order in which runs woke.
+    Woken,
+    /// It was claimed and comes back: before all others.
+    Back,
 }
 
 /// The queues and the claims.
@@ -184,7 +194,7 @@ impl Live {
         if claimed.epoch == epoch {
             let workspace = claimed.workspace.clone();
             self.claims.remove(&run.id);
-            self.enqueue(Enqueue { workspace, run, fresh: None, ticket: None });
+            self.enqueue(Enqueue { workspace, run, fresh: None, turn: Entrance::Back });
         }
     }
 
@@ -206,9 +216,11 @@ impl Live {
 
     /// Puts a run into its workspace's queue.
     pub(super) fn enqueue(&mut self, enqueue: Enqueue) {
-        let Enqueue { workspace, run, fresh, ticket } = enqueue;
-        let Some(ticket) = ticket else {
-            return self.line.rejoin(&workspace, run);
+        let Enqueue { workspace, run, fresh, turn } = enqueue;
+        let ticket = match turn {
+            Entrance::New(ticket) => ticket,
+            Entrance::Woken => return self.line.wake(&workspace, run),
+            Entrance::Back => return self.line.rejoin(&workspace, run),
         };
         if let Some(new) = fresh {
             let size = weight(&new);
@@ -293,16 +305,17 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_waited_before_goes_first() {
+    fn runs_that_go_on_go_first_in_the_order_in_which_they_woke() {
         let workspace: WorkspaceName = "a".parse().unwrap();
         let mut live = Live::new(1);
         live.line.join(&workspace, queued(1), plain());
-        for seq in [7, 8] {
+        let ways = [(8, Entrance::Woken), (7, Entrance::Woken), (3, Entrance::Back)];
+        for (seq, turn) in ways {
             let workspace = workspace.clone();
-            live.enqueue(Enqueue { workspace, run: queued(seq), fresh: None, ticket: None });
+            live.enqueue(Enqueue { workspace, run: queued(seq), fresh: None, turn });
         }
         let taken = live.claim(&[Want { workspace, runs: 9 }], Timestamp(0));
         let order: Vec<_> = taken.iter().map(|taken| taken.run.seq).collect();
-        assert_eq!(order, [8, 7, 1]);
+        assert_eq!(order, [3, 8, 7, 1]);
     }
 }

@@ -97,6 +97,10 @@ impl Store for SqliteStore {
         })
     }
 
+    fn is_claimed(&self, run: &RunId) -> bool {
+        self.shared.live().claimed(run).is_some()
+    }
+
     fn next_due(&self) -> Option<Timestamp> {
         self.shared.live().line.next_due()
     }

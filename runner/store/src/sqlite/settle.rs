@@ -9,6 +9,7 @@ use signalbox_core::{FlowName, RunId, WorkspaceName, answer};
 use super::aftermath;
 use super::columns::{self, id_bytes, run_id, state_number, to_json};
 use super::line::Queued;
+use super::live::Entrance;
 use super::tx::Tx;
 use super::{schedules, turns, waits};
 use crate::contract::{Aftermath, Answer, Error, Written};
@@ -221,14 +222,14 @@ pub(super) fn give(
     }))
 }
 
-/// Puts a suspended run back into its queue, first in line.
+/// Puts a suspended run back into its queue, before those that have not begun.
 pub(super) fn wake(tx: &mut Tx<'_>, waiter: &Found, state: State) -> Result<(), Error> {
     tx.connection
         .prepare_cached("UPDATE runs SET state = ?, reason = NULL WHERE seq = ?")?
         .execute(params![state_number(state), waiter.seq])?;
     tx.count(waiter.place, Some(waiter.state), Some(state));
     let queued = Queued { seq: waiter.seq, id: waiter.run.clone() };
-    tx.enqueue_first(waiter.workspace.clone(), queued);
+    tx.enqueue_again(waiter.workspace.clone(), queued, Entrance::Woken);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::columns::{id_bytes, state_number, to_json};
 use super::line::{Queued, Ticket, Withheld};
-use super::live::{Claimed, Enqueue};
+use super::live::{Claimed, Enqueue, Entrance};
 use super::names::Names;
 use super::shared::Shared;
 use super::turns;
@@ -218,18 +218,18 @@ impl Tx<'_> {
         due: Option<Timestamp>,
         recorded: Recorded,
     ) {
-        let ticket = Some(Ticket::of(&run.flow, &run.turn, run.queued_at, due));
+        let turn = Entrance::New(Ticket::of(&run.flow, &run.turn, run.queued_at, due));
         let workspace = run.workspace.clone();
         let fresh = match recorded {
             Recorded::Nothing => Some(Box::new(run)),
             Recorded::Something => None,
         };
-        self.enqueue_any(Enqueue { workspace, run: queued, fresh, ticket });
+        self.enqueue_any(Enqueue { workspace, run: queued, fresh, turn });
     }
 
-    /// Puts a run that waited before into its queue, before all others.
-    pub(super) fn enqueue_first(&mut self, workspace: WorkspaceName, run: Queued) {
-        self.enqueue_any(Enqueue { workspace, run, fresh: None, ticket: None });
+    /// Puts a run that is not new into its queue.
+    pub(super) fn enqueue_again(&mut self, workspace: WorkspaceName, run: Queued, turn: Entrance) {
+        self.enqueue_any(Enqueue { workspace, run, fresh: None, turn });
     }
 
     fn enqueue_any(&mut self, enqueue: Enqueue) {
