@@ -29,6 +29,7 @@ mod revisions;
 mod store;
 mod timeline;
 mod trace;
+mod watch;
 mod world;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,64 @@
+//! What must hold, whatever happened. Looked at between two lives of a runner, and at the end.
+//! What can be seen while it happens is in [`crate::watch`].
+
+mod always;
+mod calls;
+mod endings;
+mod handlers;
+mod seen;
+mod slots;
+mod waits;
+
+use anyhow::{Context as _, Result, ensure};
+use signalbox_store::Store;
+use signalbox_store::sqlite::SqliteStore;
+
+use crate::model::Model;
+use crate::revisions::Revisions;
+use crate::trace::Trace;
+use seen::{Seen, line};
+
+/// What is held against the store.
+#[derive(Debug)]
+pub(crate) struct Witness<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) trace: &'a Trace,
+    pub(crate) revisions: &'a Revisions,
+}
+
+/// What holds at every moment, seen by whoever opens the store next.
+pub(crate) async fn between_lives(store: &SqliteStore, witness: &Witness<'_>) -> Result<()> {
+    always::holds(store, &Seen::of(store).await?, &mut witness.model.known())
+}
+
+/// What holds once everything had its time without faults.
+pub(crate) async fn at_the_end(store: &SqliteStore, witness: &Witness<'_>) -> Result<()> {
+    between_lives(store, witness).await?;
+    let seen = Seen::of(store).await?;
+    let versions = witness.revisions.versions();
+    for run in seen.runs.values() {
+        ensure!(run.summary.state.is_terminal(), "it has not ended: {}", line(run));
+        witness.trace.count(&endings::ending_of(run));
+        let version = versions.get(&run.summary.revision).copied().unwrap_or(0);
+        let journal = store.journal(&run.summary.id).await?;
+        let known = witness.model.known();
+        endings::is_that_of_its_flow(run, version, &seen, &known)
+            .and_then(|()| calls::are_recorded_once(run, &journal, &seen))
+            .and_then(|()| calls::successors_are_one_each(run, &seen))
+            .and_then(|()| waits::are_over(run, &journal))
+            .with_context(|| format!("{}\n  it is {}", line(run), seen.relatives(run)))?;
+        drop(known);
+        endings::effects_happened_once(store, run, &seen).await.with_context(|| line(run))?;
+    }
+    let known = witness.model.known();
+    calls::requests_start_one_run(&seen)?;
+    handlers::started_once(&seen, &known)?;
+    slots::fired_once(&seen, &known)
+}
+
+/// The runs that have not ended, for people.
+pub(crate) async fn open(store: &dyn Store) -> Result<String> {
+    let seen = Seen::of(store).await?;
+    let open = seen.runs.values().filter(|run| !run.summary.state.is_terminal());
+    Ok(open.map(line).collect::<Vec<_>>().join("; "))
+}
