@@ -188,7 +188,7 @@ async fn rerun(actor: Actor) {
     actor.trace.say(|| format!("rerun {run} from {from:?}: {again:?}"));
     if let Ok(again) = again {
         let mut known = actor.model.known();
-        if from.is_some() || known.from_step.contains(&run) {
+        if from.is_some() {
             known.from_step.insert(again.clone());
         }
         known.accepted.insert(again);

@@ -52,6 +52,8 @@ struct Watched {
     stands: Stands,
     epoch: u64,
     begun: bool,
+    /// When it was last claimed, with how many times the clock had been set until then.
+    claimed: Option<(Timestamp, u32)>,
     /// How many times the clock had been set when it was accepted.
     jumps: u32,
 }
@@ -172,7 +174,7 @@ impl Watch {
 
     fn watched(&self, run: &NewRun) -> Watched {
         let stands = Stands::Queued;
-        Watched { run: run.clone(), stands, epoch: 0, begun: false, jumps: self.jumps }
+        Watched { run: run.clone(), stands, epoch: 0, begun: false, claimed: None, jumps: self.jumps }
     }
 
     // --- going ---
@@ -196,6 +198,7 @@ impl Watch {
                 return Err(format!("run {id} was claimed with epoch {} again", claim.epoch));
             }
             watched.epoch = claim.epoch;
+            watched.claimed = Some((now, self.jumps));
             let calm = watched.jumps == self.jumps;
             if let (Some(newest), false, true) =
                 (key_of(&claim.run).and_then(|key| self.newest.get(&key)), watched.begun, calm)
@@ -205,6 +208,7 @@ impl Watch {
                 return Err(format!("run {id} began before {}, which is due", newest.due));
             }
             self.takes_key(&claim.run, is_over)?;
+            self.is_alone(&claim.run, is_over)?;
         }
         self.went_first(claims)?;
         for claim in claims {
@@ -228,6 +232,23 @@ impl Watch {
             return Err(format!("a key that takes {limit} has {holders:?}"));
         }
         Ok(())
+    }
+
+    /// The runs of a schedule do not run side by side, whatever it says of slots that overlap.
+    fn is_alone(&self, run: &NewRun, is_over: &dyn Fn(&RunId) -> bool) -> Seen {
+        let Trigger::Schedule { .. } = run.trigger else { return Ok(()) };
+        let other = self.runs.values().find(|other| {
+            matches!(other.run.trigger, Trigger::Schedule { .. })
+                && (&other.run.workspace, &other.run.flow) == (&run.workspace, &run.flow)
+                && other.run.id != run.id
+                && other.begun
+                && other.stands != Stands::Ended
+                && !is_over(&other.run.id)
+        });
+        match other {
+            Some(other) => Err(format!("run {} of a slot began before the end of {}", run.id, other.run.id)),
+            None => Ok(()),
+        }
     }
 
     /// Nobody who comes later by far, with what priorities are worth, begins before others.
@@ -278,7 +299,10 @@ impl Watch {
                 let waits = Stands::Waits(waits_for.clone());
                 self.stand(run, if *written == Written::Woken { Stands::Queued } else { waits });
             }
-            Write::Retry { run, until, .. } => self.stand(run, Stands::Pauses(*until)),
+            Write::Retry { run, until, .. } => {
+                self.pauses(run, *until)?;
+                self.stand(run, Stands::Pauses(*until));
+            }
             Write::Release { run, .. } => self.stand(run, Stands::Queued),
             Write::Park { run, .. } => return Err(format!("run {run} is set aside: {write:?}")),
             Write::Continue { run, .. } => self.ended(run, State::Succeeded),
@@ -288,6 +312,19 @@ impl Watch {
         }
         if let Written::Answered(answers) = written {
             answers.iter().try_for_each(|answer| self.answer(answer))?;
+        }
+        Ok(())
+    }
+
+    /// The next attempt is as far away as the flow wants it.
+    fn pauses(&self, run: &RunId, until: Timestamp) -> Seen {
+        let Some(Watched { run, claimed: Some((at, jumps)), .. }) = self.runs.get(run) else {
+            return Ok(());
+        };
+        let flow = catalogue::find(run.workspace.as_str(), run.flow.as_str());
+        let pause = flow.map_or(0, |flow| flow.pause) * 1_000_000;
+        if *jumps == self.jumps && until.0 < at.0 + pause {
+            return Err(format!("run {} is tried again at {until}, after {at}", run.id));
         }
         Ok(())
     }

@@ -86,6 +86,8 @@ impl<'a> World<'a> {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .start_paused(true)
+                // What the thread of the store wakes comes in its order, whenever it is seen.
+                .global_queue_interval(1)
                 .build()?;
             let part = self.lives + 1;
             let dice = Dice::of(self.seed, part);

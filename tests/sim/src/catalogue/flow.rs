@@ -20,6 +20,8 @@ pub(crate) struct Flow {
     pub(crate) starts: usize,
     /// The attempt that ends, when nothing else happens.
     pub(crate) attempts: u32,
+    /// The least pause between two attempts, in seconds.
+    pub(crate) pause: i64,
     /// How it ends.
     pub(crate) ends: fn(&Given<'_>) -> Ends,
     /// When its schedule fires.
@@ -105,6 +107,7 @@ pub(super) const FLOW: Flow = Flow {
     calls: 0,
     starts: 0,
     attempts: 1,
+    pause: 0,
     ends: |given| number(given.int("n")),
     slots: None,
     handled: false,
@@ -113,7 +116,7 @@ pub(super) const FLOW: Flow = Flow {
 
 /// What a row of a schedule leaves out.
 pub(super) const SLOTS: Slots = Slots {
-    moments: Moments::Every(20),
+    moments: Moments::Every(30),
     jitter: 0,
     missed: Missed::Latest { window: 3_600 },
     overlap: Overlap::Skip,

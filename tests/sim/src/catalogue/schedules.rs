@@ -12,8 +12,8 @@ pub(super) const FLOWS: &[Flow] = &[
     Flow {
         workspace: "shop",
         name: "ticks",
-        file: "schedules:\n  - { cron: \"*/20 * * * * *\", timezone: UTC }\n\
-               run: 'if `${run::slot()}`.contains(\":00.0\") { sleep(25) } state::add(run::id(), 1)'\n",
+        file: "schedules:\n  - { cron: \"*/30 * * * * *\", timezone: UTC }\n\
+               run: 'if `${run::slot()}`.contains(\":00.0\") { sleep(35) } state::add(run::id(), 1)'\n",
         adds: 1,
         ends: |_| number(1),
         slots: Some(SLOTS),
@@ -21,8 +21,8 @@ pub(super) const FLOWS: &[Flow] = &[
     },
     Flow {
         name: "queues",
-        file: "schedules:\n  - { cron: \"*/20 * * * * *\", overlap: queue, missed: none }\n\
-               run: 'if `${run::slot()}`.contains(\":00.0\") { sleep(25) } state::add(run::id(), 1)'\n",
+        file: "schedules:\n  - { cron: \"*/30 * * * * *\", overlap: queue, missed: none }\n\
+               run: 'if `${run::slot()}`.contains(\":00.0\") { sleep(35) } state::add(run::id(), 1)'\n",
         adds: 1,
         ends: |_| number(1),
         slots: Some(Slots { overlap: Overlap::Queue, missed: Missed::None, ..SLOTS }),
@@ -31,8 +31,8 @@ pub(super) const FLOWS: &[Flow] = &[
     Flow {
         workspace: "shop",
         name: "replaces",
-        file: "schedules:\n  - { cron: \"*/20 * * * * *\", overlap: cancel_running }\n\
-               run: 'if `${run::slot()}`.contains(\":00.0\") { sleep(25) } state::add(run::id(), 1)'\n",
+        file: "schedules:\n  - { cron: \"*/30 * * * * *\", overlap: cancel_running }\n\
+               run: 'if `${run::slot()}`.contains(\":00.0\") { sleep(35) } state::add(run::id(), 1)'\n",
         adds: 1,
         ends: |_| number(1),
         slots: Some(Slots { overlap: Overlap::CancelRunning, ..SLOTS }),

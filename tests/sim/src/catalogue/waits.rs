@@ -32,6 +32,7 @@ pub(super) const FLOWS: &[Flow] = &[
         asked: Asked::Api,
         adds: 3,
         attempts: 3,
+        pause: 2,
         ends: |_| number(3),
         ..FLOW
     },

@@ -10,7 +10,7 @@ use signalbox_store::contract::RunView;
 
 use super::seen::{Seen, flow_of, line};
 use crate::catalogue::{Asked, Ends, Flow, Given, HASTY};
-use crate::model::Known;
+use crate::model::{Known, Model};
 
 /// The flow and the end of a run, to be counted.
 pub(super) fn ending_of(run: &RunView) -> String {
@@ -146,10 +146,12 @@ pub(super) async fn effects_happened_once(
     store: &dyn Store,
     run: &RunView,
     seen: &Seen,
+    known: &Model,
 ) -> Result<()> {
     let flow = flow_of(run).context("a run of an unknown flow")?;
     let counted = store.state_get(&run.summary.workspace, run.summary.id.as_str()).await?;
     let counted = counted.as_ref().and_then(Value::as_int).unwrap_or(0);
+    let known = known.known();
     ensure!(counted <= flow.adds, "it added {counted}, more than {}", flow.adds);
     // A cell that dies by chance may do so before the first effect; a run that failed as its
     // script wanted came to its end.
@@ -158,8 +160,14 @@ pub(super) async fn effects_happened_once(
         State::Failed => run.summary.reason == Some(Reason::ScriptError) && by_itself(run, seen),
         _ => false,
     };
-    let kept = i64::from(flow.name == "steps" && matches!(run.summary.trigger, Trigger::Retry { .. }));
-    ensure!(!whole || counted >= flow.adds - kept, "it added {counted}, not {}", flow.adds);
+    // One that begins at its second step has the result of the first, if there was one.
+    let kept = match &run.summary.trigger {
+        Trigger::Retry { of, .. } if known.from_step.contains(&run.summary.id) => seen.runs.get(of),
+        _ => None,
+    };
+    let whole = whole && kept.is_none_or(|of| of.summary.state == State::Succeeded);
+    let adds = flow.adds - i64::from(kept.is_some());
+    ensure!(!whole || counted == adds, "it added {counted}, not {adds}");
     Ok(())
 }
 

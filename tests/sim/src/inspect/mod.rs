@@ -48,7 +48,9 @@ pub(crate) async fn at_the_end(store: &SqliteStore, witness: &Witness<'_>) -> Re
             .and_then(|()| waits::are_over(run, &journal))
             .with_context(|| format!("{}\n  it is {}", line(run), seen.relatives(run)))?;
         drop(known);
-        endings::effects_happened_once(store, run, &seen).await.with_context(|| line(run))?;
+        endings::effects_happened_once(store, run, &seen, witness.model)
+            .await
+            .with_context(|| line(run))?;
     }
     let known = witness.model.known();
     calls::requests_start_one_run(&seen)?;
