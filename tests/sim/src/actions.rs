@@ -78,8 +78,7 @@ async fn start(actor: Actor) {
 /// Several requests for runs of one flow at once: they take turns, if it says so.
 async fn crowd(actor: Actor) {
     let crowded = ["in-line", "turned-away", "pushed-out", "last-word", "urgent", "unhurried"];
-    let flows: Vec<_> =
-        catalogue::flows().filter(|flow| crowded.contains(&flow.name)).collect();
+    let flows: Vec<_> = catalogue::flows().filter(|flow| crowded.contains(&flow.name)).collect();
     let mut tasks = tokio::task::JoinSet::new();
     let Some(first) = actor.dice.pick(&flows) else { return };
     for _ in 0..=actor.dice.below(5) {

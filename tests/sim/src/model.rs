@@ -38,6 +38,8 @@ pub(crate) struct Known {
     pub(crate) broken: Vec<String>,
     /// When everything was live for the first time.
     pub(crate) first_live: Option<Timestamp>,
+    /// When everything had ended; only slots fire later.
+    pub(crate) settled: Option<Timestamp>,
     /// When the runner was well.
     pub(crate) timeline: Timeline,
     /// Pauses of schedules that somebody asked for.

@@ -93,7 +93,8 @@ fn without(span: (Timestamp, Timestamp), pauses: &[&Pause]) -> Vec<(Timestamp, T
     let mut left = vec![span];
     for pause in pauses {
         let (first, last) = pause.touches();
-        let cut = |(from, to): (Timestamp, Timestamp)| [(from, to.min(first)), (from.max(last), to)];
+        let cut =
+            |(from, to): (Timestamp, Timestamp)| [(from, to.min(first)), (from.max(last), to)];
         left = left.into_iter().flat_map(cut).filter(|(from, to)| from < to).collect();
     }
     left
@@ -188,7 +189,8 @@ mod tests {
 
     #[test]
     fn a_pause_owes_nothing_from_before_its_end() {
-        let pause = |from, to| Pause { workspace: "shop", flow: None, from: at(from), to: Some(at(to)) };
+        let pause =
+            |from, to| Pause { workspace: "shop", flow: None, from: at(from), to: Some(at(to)) };
         let mut timeline = Timeline::default();
         timeline.begin(at(1_000));
         timeline.end(at(1_200));

@@ -174,7 +174,14 @@ impl Watch {
 
     fn watched(&self, run: &NewRun) -> Watched {
         let stands = Stands::Queued;
-        Watched { run: run.clone(), stands, epoch: 0, begun: false, claimed: None, jumps: self.jumps }
+        Watched {
+            run: run.clone(),
+            stands,
+            epoch: 0,
+            begun: false,
+            claimed: None,
+            jumps: self.jumps,
+        }
     }
 
     // --- going ---
@@ -246,7 +253,9 @@ impl Watch {
                 && !is_over(&other.run.id)
         });
         match other {
-            Some(other) => Err(format!("run {} of a slot began before the end of {}", run.id, other.run.id)),
+            Some(other) => {
+                Err(format!("run {} of a slot began before the end of {}", run.id, other.run.id))
+            }
             None => Ok(()),
         }
     }
@@ -363,7 +372,9 @@ impl Watch {
         let Some(watched) = self.runs.get_mut(run).filter(|_| *woken) else { return Ok(()) };
         match &watched.stands {
             Stands::Waits(keys) if keys.contains(key) => watched.stands = Stands::Queued,
-            other => return Err(format!("run {run} was woken by {key:?} while it stood {other:?}")),
+            other => {
+                return Err(format!("run {run} was woken by {key:?} while it stood {other:?}"));
+            }
         }
         Ok(())
     }
@@ -385,7 +396,10 @@ impl Watch {
             match watched.stands {
                 Stands::Pauses(until) if until <= now => watched.stands = Stands::Queued,
                 ref other => {
-                    return Err(format!("run {} is tried again while it stood {other:?}", named.run));
+                    return Err(format!(
+                        "run {} is tried again while it stood {other:?}",
+                        named.run
+                    ));
                 }
             }
         }

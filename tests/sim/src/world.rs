@@ -234,6 +234,7 @@ impl<'a> World<'a> {
         self.trace.say(|| "no faults from here on".to_owned());
         while acts.join_next().await.is_some() {}
         self.settle(actor).await?;
+        self.model.known().settled = Some(self.clock.now());
         self.model.known().timeline.end(self.clock.now());
         engine.stop().await.context("the orderly stop at the end")?;
         Ok(LifeEnd::Done)

@@ -21,11 +21,11 @@ pub(super) const FLOWS: &[Flow] = &[
     },
     Flow {
         name: "queues",
-        file: "schedules:\n  - { cron: \"*/30 * * * * *\", overlap: queue, missed: none }\n\
+        file: "schedules:\n  - { cron: \"*/30 * * * * *\", overlap: queue }\n\
                run: 'if `${run::slot()}`.contains(\":00.0\") { sleep(35) } state::add(run::id(), 1)'\n",
         adds: 1,
         ends: |_| number(1),
-        slots: Some(Slots { overlap: Overlap::Queue, missed: Missed::None, ..SLOTS }),
+        slots: Some(Slots { overlap: Overlap::Queue, ..SLOTS }),
         ..FLOW
     },
     Flow {
@@ -65,6 +65,16 @@ pub(super) const FLOWS: &[Flow] = &[
             Some(_) | None => number(1),
         },
         slots: Some(Slots { moments: Moments::Every(600), ..SLOTS }),
+        ..FLOW
+    },
+    Flow {
+        workspace: "shop",
+        name: "punctual",
+        file: "schedules:\n  - { cron: \"*/5 * * * *\", missed: none }\n\
+               run: 'state::add(run::id(), 1)'\n",
+        adds: 1,
+        ends: |_| number(1),
+        slots: Some(Slots { moments: Moments::Every(300), missed: Missed::None, ..SLOTS }),
         ..FLOW
     },
     Flow {

@@ -9,6 +9,7 @@ use signalbox_store::Store;
 use signalbox_store::contract::RunView;
 
 use super::seen::{Seen, flow_of, line};
+use super::slots::slot_of;
 use crate::catalogue::{Asked, Ends, Flow, Given, HASTY};
 use crate::model::{Known, Model};
 
@@ -64,14 +65,6 @@ pub(super) fn is_that_of_its_flow(
     ensure!(last <= flow.attempts, "it had {last} attempts, more than {}", flow.attempts);
     ensure!(!whole || last == flow.attempts, "it had {last} attempts, not {}", flow.attempts);
     Ok(())
-}
-
-/// The slot of a run, in seconds.
-pub(super) fn slot_of(run: &RunView) -> Option<i64> {
-    match &run.summary.trigger {
-        Trigger::Schedule { slot, .. } => Some(slot.0.div_euclid(1_000_000)),
-        _ => None,
-    }
 }
 
 /// Whether what a run failed of has happened to it.

@@ -4,14 +4,23 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail, ensure};
 use signalbox_core::clock::Timestamp;
+use signalbox_core::run::Trigger;
+use signalbox_store::contract::RunView;
 
 use super::seen::{Seen, flow_of, line};
-use super::endings::slot_of;
 use crate::catalogue::{self, Flow, Missed};
 use crate::model::Known;
 
 /// A slot that is late by at most so many seconds fires, whatever is said of missed ones.
 const LATE: i64 = 60;
+
+/// The slot of a run, in seconds.
+pub(super) fn slot_of(run: &RunView) -> Option<i64> {
+    match &run.summary.trigger {
+        Trigger::Schedule { slot, .. } => Some(slot.0.div_euclid(1_000_000)),
+        _ => None,
+    }
+}
 
 /// Every slot of every schedule fired once, if it was owed, in time, and nothing else did.
 pub(super) fn fired_once(seen: &Seen, known: &Known) -> Result<()> {
@@ -41,7 +50,8 @@ fn fired_once_of(flow: &Flow, seen: &Seen, known: &Known) -> Result<()> {
         }
     }
     let first = known.first_live.unwrap_or_default();
-    let pauses: Vec<_> = known.pauses.iter().filter(|p| p.is_of(flow.workspace, flow.name)).collect();
+    let pauses: Vec<_> =
+        known.pauses.iter().filter(|p| p.is_of(flow.workspace, flow.name)).collect();
     let owed = known.timeline.owed(&slots, &pauses);
     let lost: Vec<_> =
         owed.iter().filter(|slot| **slot > first && !fired.contains_key(slot)).collect();
