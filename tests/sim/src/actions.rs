@@ -129,7 +129,7 @@ pub(crate) async fn request(actor: &Actor, number: i64) {
     match started {
         Ok(started) => {
             actor.trace.say(|| format!("request {number} of {} is {}", request.flow, started.run));
-            actor.model.known().answered(number, started.run);
+            actor.model.known().answered(number, &started.run);
         }
         Err(error) => actor.trace.say(|| format!("request {number} has no answer: {error}")),
     }
@@ -159,7 +159,13 @@ async fn deliver(actor: &Actor, webhook: &str, number: i64) -> anyhow::Result<St
 
 /// One of the runs that the runner has, the newest first; rarely one that the runner cannot have.
 async fn some_run(actor: &Actor, ended: bool) -> Option<RunId> {
-    let filter = RunFilter { limit: 30, ..RunFilter::default() };
+    some_run_of(actor, ended, None).await
+}
+
+/// The same, of a flow.
+async fn some_run_of(actor: &Actor, ended: bool, flow: Option<&str>) -> Option<RunId> {
+    let flow = flow.and_then(|flow| flow.parse().ok());
+    let filter = RunFilter { limit: 30, flow, ..RunFilter::default() };
     let runs = actor.handle.store().runs(filter).await.ok()?.items;
     let fit: Vec<_> = runs.iter().filter(|run| run.state.is_terminal() == ended).collect();
     actor.dice.pick(&fit).map(|run| run.id.clone())
@@ -175,7 +181,8 @@ async fn cancel(actor: Actor) {
 
 /// Somebody starts an ended run again, from the beginning or from a step.
 async fn rerun(actor: Actor) {
-    let Some(run) = some_run(&actor, true).await else { return };
+    let of = actor.dice.happens(400).then_some("steps");
+    let Some(run) = some_run_of(&actor, true, of).await else { return };
     let Ok(view) = actor.handle.run(&run).await else { return };
     let newest = actor.dice.happens(500);
     let from = actor.dice.happens(500) && view.summary.flow.as_str() == "steps";

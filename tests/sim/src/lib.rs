@@ -20,7 +20,30 @@
 //! # What sees what
 //! Each promise was broken once in the product, and the first seed that saw it was:
 //!
-//! (the table)
+//! | broken | seed | what was seen |
+//! |---|---|---|
+//! | a sleep ends three seconds early | 0 | woken before its moment |
+//! | the next moment is not told after a commit | 0 | a run waits, and nothing is due |
+//! | back-off has no length | 0 | tried again too early |
+//! | attempts have no end | 0 | a run does not end, seven attempts of two |
+//! | deadlines are not looked at | 0 | a run does not end |
+//! | a successor does not take over who waits | 0 | a caller waits for ever |
+//! | an ending starts no handler | 0 | nothing handles a failure |
+//! | every success is a recovery | 2 | a recovery handles what is none |
+//! | a recovery is none | 15 | a recovery that nothing handles |
+//! | handlers are handled | 0 | a handler handles a handler |
+//! | slots that queue, cancel or skip fire at once | 0 | two runs of a schedule side by side |
+//! | a slot at or before the last one fires | 2 | a slot fired twice |
+//! | pauses are not looked at | 2 | a slot of a paused schedule fired |
+//! | slots of a pause are owed | 2 | a slot from before the end of the pause fired |
+//! | of missed slots only the latest fires, or none | 2 | slots are lost |
+//! | a slot whose jitter is not over is settled | 38 | a slot is lost |
+//! | slots that replace a run fire in any order | 10 | a slot is lost |
+//! | a key takes one more | 1 | a key over its limit |
+//! | a key is free after a restart | 93 | a key over its limit |
+//! | debounce does not wait | 2 | a run began before it was due |
+//! | priorities are worth nothing | 2 | a run went before a more urgent one |
+//! | deliveries have no key | 0 | one delivery is two runs |
 mod actions;
 mod catalogue;
 mod cells;

@@ -90,12 +90,12 @@ impl Known {
     }
 
     /// Notes the answer to a request: whoever asks again with the same key gets the same.
-    pub(crate) fn answered(&mut self, number: i64, run: RunId) {
+    pub(crate) fn answered(&mut self, number: i64, run: &RunId) {
         self.accepted.insert(run.clone());
         let Some(request) = self.requests.get_mut(&number) else { return };
         if let Some(before) = request.run.replace(run.clone())
             && request.keyed
-            && before != run
+            && before != *run
         {
             self.broken.push(format!("request {number} is run {before}, and run {run}"));
         }

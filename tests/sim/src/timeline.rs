@@ -139,6 +139,8 @@ impl Moments {
 
 #[cfg(test)]
 mod tests {
+    use signalbox_core::schedule::Overlap;
+
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -150,7 +152,7 @@ mod tests {
     }
 
     fn every(step: i64, missed: Missed) -> Slots {
-        Slots { moments: Moments::Every(step), jitter: 0, missed, overlap: Default::default() }
+        Slots { moments: Moments::Every(step), jitter: 0, missed, overlap: Overlap::Skip }
     }
 
     #[test]

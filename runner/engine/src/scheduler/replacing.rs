@@ -92,6 +92,8 @@ pub(super) async fn replace(shared: Arc<Shared>, schedule: ScheduleKey, earlier:
 mod tests {
     use signalbox_core::clock::Timestamp;
     use signalbox_core::run::{NewRun, Trigger};
+    use signalbox_core::schedule::Overlap;
+    use signalbox_core::turn::Turn;
     use signalbox_core::{DeploymentId, RunId};
     use signalbox_store::contract::Slot;
 
@@ -116,9 +118,9 @@ mod tests {
             chain: Vec::new(),
             queued_at: at,
             deadline: None,
-            turn: Default::default(),
+            turn: Turn::default(),
         };
-        let slot = Slot { schedule: key, at, overlap: Default::default() };
+        let slot = Slot { schedule: key, at, overlap: Overlap::CancelRunning };
         Accept { run, slot: Some(slot), idempotency: None, queue_bound: 1 }
     }
 

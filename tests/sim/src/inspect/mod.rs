@@ -10,7 +10,9 @@ mod slots;
 mod waits;
 
 use anyhow::{Context as _, Result, ensure};
+use signalbox_core::journal::Entry;
 use signalbox_store::Store;
+use signalbox_store::contract::RunView;
 use signalbox_store::sqlite::SqliteStore;
 
 use crate::model::Model;
@@ -42,19 +44,12 @@ pub(crate) async fn at_the_end(store: &SqliteStore, witness: &Witness<'_>) -> Re
             || slots::slot_of(run).is_none()
             || settled.is_none_or(|settled| run.summary.queued_at < settled)
     });
-    let versions = witness.revisions.versions();
     for run in seen.runs.values() {
         ensure!(run.summary.state.is_terminal(), "it has not ended: {}", line(run));
         witness.trace.count(&endings::ending_of(run));
-        let version = versions.get(&run.summary.revision).copied().unwrap_or(0);
         let journal = store.journal(&run.summary.id).await?;
-        let known = witness.model.known();
-        endings::is_that_of_its_flow(run, version, &seen, &known)
-            .and_then(|()| calls::are_recorded_once(run, &journal, &seen))
-            .and_then(|()| calls::successors_are_one_each(run, &seen))
-            .and_then(|()| waits::are_over(run, &journal))
+        looks_right(run, &journal, &seen, witness)
             .with_context(|| format!("{}\n  it is {}", line(run), seen.relatives(run)))?;
-        drop(known);
         endings::effects_happened_once(store, run, &seen, witness.model)
             .await
             .with_context(|| line(run))?;
@@ -63,6 +58,15 @@ pub(crate) async fn at_the_end(store: &SqliteStore, witness: &Witness<'_>) -> Re
     calls::requests_start_one_run(&seen)?;
     handlers::started_once(&seen, &known)?;
     slots::fired_once(&seen, &known)
+}
+
+fn looks_right(run: &RunView, journal: &[Entry], seen: &Seen, witness: &Witness<'_>) -> Result<()> {
+    let versions = witness.revisions.versions();
+    let version = versions.get(&run.summary.revision).copied().unwrap_or(0);
+    endings::is_that_of_its_flow(run, version, seen, &witness.model.known())?;
+    calls::are_recorded_once(run, journal, seen)?;
+    calls::successors_are_one_each(run, seen)?;
+    waits::are_over(run, journal)
 }
 
 /// The runs that have not ended, for people.
