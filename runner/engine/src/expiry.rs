@@ -41,8 +41,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             });
             if left == Left::Stuck {
                 tokio::select! {
-                    () = tokio::time::sleep(AGAIN) => {}
+                    biased;
                     () = shared.stopping() => return,
+                    () = tokio::time::sleep(AGAIN) => {}
                 }
             }
             if shared.is_stopping() {
@@ -51,9 +52,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             continue;
         }
         tokio::select! {
-            () = alarm.until(next) => {}
-            changed = due.changed() => if changed.is_err() { return },
+            biased;
             () = shared.stopping() => return,
+            changed = due.changed() => if changed.is_err() { return },
+            () = alarm.until(next) => {}
         }
     }
 }

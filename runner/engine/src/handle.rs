@@ -135,6 +135,7 @@ impl Handle {
         }
         let mut done = self.shared.desk.done.subscribe();
         tokio::select! {
+            biased;
             looked = done.wait_for(|(served, _)| *served > 0) => looked.is_ok(),
             () = tokio::time::sleep(wait) => false,
             () = self.stopping() => false,

@@ -230,6 +230,7 @@ impl Shared {
         }
         let Some(end) = &mut waiter.end else { return Ok(None) };
         tokio::select! {
+            biased;
             follows = end => Ok(follows.ok()),
             () = tokio::time::sleep(timeout) => Ok(None),
             () = self.stopping() => Ok(None),

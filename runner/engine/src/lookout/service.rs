@@ -30,12 +30,14 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 tracing::error!(%error, "cannot look after alarms; trying again");
                 shared.lookout.doubt();
                 tokio::select! {
+                    biased;
                     () = tokio::time::sleep(AGAIN) => continue,
                     () = shared.stopping() => return,
                 }
             }
         };
         tokio::select! {
+            biased;
             () = alarm.until(next) => {}
             () = shared.lookout.woken() => {}
             () = shared.stopping() => return,

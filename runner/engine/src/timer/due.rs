@@ -11,6 +11,7 @@ use signalbox_core::schedule::{Fires, Owed, Schedule, Timetable, owed};
 use signalbox_store::contract::{ScheduleKey, ScheduleState};
 
 use crate::live::Live;
+use crate::scheduler::Replacing;
 
 /// Most schedules that one turn fires: one transaction.
 const TURN: usize = 500;
@@ -26,6 +27,8 @@ pub(crate) struct Timer {
     patterns: HashMap<Pattern, Arc<Timetable>>,
     /// How often something was paused or resumed.
     pub(crate) pauses: u64,
+    /// Slots that wait until the run of an earlier one has been cancelled.
+    pub(crate) replacing: Replacing,
 }
 
 /// What slots follow from.
