@@ -85,7 +85,7 @@ fn sleeping(test: impl AsyncFnOnce(&Sleeper)) {
         let report = handle.sync(HintKind::Cli, Some(Duration::from_mins(1))).await.unwrap();
         assert!(report.unwrap().is_good());
         let flow = "ops/nap".parse().unwrap();
-        let inputs = Value::map::<0>([]);
+        let inputs = Value::map::<String, 0>([]);
         let request = StartRequest { flow, inputs, idempotency_key: None };
         let run = handle.start(request).await.unwrap().run;
         let sleeper = Sleeper { handle, run, clock: Arc::clone(&clock) };
@@ -108,6 +108,7 @@ async fn start(repo: &Repo, data: &std::path::Path, clock: &Arc<SimClock>) -> En
     };
     let location = Location::parse(&repo.path().to_string_lossy()).unwrap();
     let options = Options {
+        isolation: signalbox_core::isolation::Level::L1,
         source: Arc::new(Source::open(&location, None, "").unwrap()),
         source_name: "simulation".to_owned(),
         manifest: None,

@@ -40,6 +40,7 @@ pub(crate) fn unreadable(file: &str) -> Parsed {
         flow: Flow::new(file),
         code: Vec::new(),
         scripts: BTreeSet::new(),
-        handlers: Vec::new(),
+        handlers: OfFlow::default(),
+        absence: None,
     }
 }
