@@ -162,8 +162,12 @@ impl Handle {
     pub async fn run(&self, id: &RunId) -> Result<RunView, Error> {
         let mut view = self.shared.store.run(id).await?;
         if let (true, Some(started_at)) = (view.steps.is_empty(), view.summary.started_at) {
-            let pinned = self.shared.revisions.get(view.summary.deployment).await?;
-            let plan = pinned.spec.flows.get(&view.summary.flow).map(|flow| &flow.plan);
+            let pinned = match self.shared.revisions.get(view.summary.deployment).await {
+                Err(error) if error.is_permanent() => None,
+                known => Some(known?),
+            };
+            let flow = pinned.as_ref().and_then(|at| at.spec.flows.get(&view.summary.flow));
+            let plan = flow.map(|flow| &flow.plan);
             if let Some([only]) = plan.map(|plan| plan.steps.as_slice()) {
                 view.steps.push(only_step(&only.id, &view, started_at));
             }

@@ -78,6 +78,24 @@ pub(super) struct Pending {
     pub(super) performing: Option<tokio::task::AbortHandle>,
 }
 
+impl Pending {
+    /// An effect that was asked for, and nothing was done about.
+    pub(super) fn new(ticket: Ticket, key: Key, kind: &'static str, fingerprint: Digest) -> Self {
+        Self {
+            ticket,
+            key,
+            kind,
+            fingerprint,
+            waiting: None,
+            long: false,
+            request: None,
+            behind: 0,
+            within: None,
+            performing: None,
+        }
+    }
+}
+
 /// A run that a cell has.
 #[derive(Debug)]
 pub(super) struct Active {
@@ -370,18 +388,7 @@ mod tests {
     }
 
     fn pending(effect: u32) -> Pending {
-        Pending {
-            ticket: ticket(effect),
-            key: key(effect),
-            kind: "sleep",
-            fingerprint: Digest::of(b"request"),
-            waiting: None,
-            long: false,
-            request: None,
-            behind: 0,
-            within: None,
-            performing: None,
-        }
+        Pending::new(ticket(effect), key(effect), "sleep", Digest::of(b"request"))
     }
 
     fn entry(ordinal: u32, outcome: Outcome) -> Entry {

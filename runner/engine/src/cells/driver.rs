@@ -228,7 +228,7 @@ impl Driver {
                 for assignment in assignments {
                     self.assign(assignment).await;
                 }
-                self.begin_head().await;
+                self.begin_head();
             }
             Command::Durable { ticket } => self.durable(ticket),
             Command::Outcome { ticket, outcome, recorded } => {
@@ -288,7 +288,7 @@ impl Driver {
                 evaluated += self.evaluated();
             }
             self.take_frame(frame).await?;
-            self.begin_head().await;
+            self.begin_head();
         }
         if ended > 0 {
             self.finished(ended, evaluated).await;

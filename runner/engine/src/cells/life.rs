@@ -40,7 +40,7 @@ impl Driver {
     }
 
     /// The first run in line is the one that the cell evaluates.
-    pub(super) async fn begin_head(&mut self) {
+    pub(super) fn begin_head(&mut self) {
         if self.isolation.is_none() {
             return;
         }

@@ -34,19 +34,8 @@ impl Driver {
             Phase::Stopping { .. } => return Ok(()),
             Phase::Sent | Phase::Evaluating => head.phase = Phase::Evaluating,
         }
-        let kind = request.kind();
-        let asked = head.begin(Pending {
-            ticket,
-            key,
-            kind,
-            fingerprint,
-            waiting: None,
-            long: false,
-            request: None,
-            behind: 0,
-            within,
-            performing: None,
-        })?;
+        let pending = Pending::new(ticket, key, request.kind(), fingerprint);
+        let asked = head.begin(Pending { within, ..pending })?;
         if waits {
             head.waits(seen);
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::journal;
 use super::line::Queued;
+use super::live::Taken;
 use super::shared::Shared;
 use crate::contract::{Claim, Error, Want};
 
@@ -18,13 +19,13 @@ pub(super) async fn claim(shared: &Arc<Shared>, want: &[Want]) -> Result<Vec<Cla
     let claims: Vec<Claim> = shared
         .readers
         .read(move |connection| {
-            let read = |seq, epoch| journal::claim(connection, seq, epoch);
-            let whole = taken.into_iter().map(|taken| match taken.claim {
+            let read = |taken: &Taken| -> Result<Claim, Error> {
+                let claim = journal::claim(connection, taken.run.seq, taken.epoch)?;
+                Ok(Claim { note: taken.suspect || claim.recovered > 0, ..claim })
+            };
+            let whole = taken.into_iter().map(|mut taken| match taken.claim.take() {
                 Some(claim) => Ok(claim),
-                None => {
-                    let claim = read(taken.run.seq, taken.epoch)?;
-                    Ok(Claim { note: taken.suspect || claim.recovered > 0, ..claim })
-                }
+                None => read(&taken),
             });
             whole.collect()
         })

@@ -325,8 +325,8 @@ fn a_run_whose_revision_is_lost_is_told_of_by_what_is_live() {
     db.execute("UPDATE waits SET until = 1", []).unwrap();
     drop(db);
     let runner = road.start();
-    assert_eq!(runner.ended(&run)["state"], "failed");
     let found = handlers(&runner, &run, 1);
+    assert_eq!(runner.ended(&run)["state"], "failed");
     assert_eq!((found.len(), &found[0]["flow"]), (1, &json!("note")));
     assert_ne!(found[0]["deployment"], pinned);
     assert_eq!(runner.show(id(&found[0]))["result"], json!(run));
