@@ -230,6 +230,7 @@ impl Model {
             turns: signalbox_core::turn::Settings::default(),
             plan: Plan::default(),
             handlers: signalbox_core::handler::Handlers::default(),
+            absence: None,
             calls: calls.collect(),
             starts: Vec::new(),
         }

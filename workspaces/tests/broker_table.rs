@@ -30,6 +30,7 @@ fn flow() -> Flow {
         turns: signalbox_core::turn::Settings::default(),
         plan: Plan::default(),
         handlers: signalbox_core::handler::Handlers::default(),
+        absence: None,
         calls: Vec::new(),
         starts: Vec::new(),
     }
