@@ -43,12 +43,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     block_on(async {
         let client = Client::open(&args.connect)?;
-        let names: Vec<String> = match &args.workspace {
-            Some(name) => vec![name.to_string()],
-            None => {
-                let all = client.list("/workspaces", &[], usize::MAX).await?;
-                all.iter().map(|workspace| text(workspace, "/name").to_owned()).collect()
-            }
+        let names: Vec<String> = if let Some(name) = &args.workspace {
+            vec![name.to_string()]
+        } else {
+            let all = client.list("/workspaces", &[], usize::MAX).await?;
+            all.iter().map(|workspace| text(workspace, "/name").to_owned()).collect()
         };
         let mut found = Vec::new();
         for name in names {
