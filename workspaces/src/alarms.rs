@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use signalbox_core::alarm::{self, Absence, Kind};
-use signalbox_core::catalog::LiteralCall;
+use signalbox_core::catalog::{Health, LiteralCall};
 use signalbox_core::codes::Code;
 use signalbox_core::handler::Handler;
-use signalbox_core::health::{Health, Percent, Thresholds};
+use signalbox_core::health::{Percent, Thresholds};
 use signalbox_core::ids::FlowName;
 use signalbox_core::inputs::Schema;
 
@@ -144,7 +144,7 @@ impl Scope<'_> {
                     self.takes(flow, kind, ("notify", *at), faults);
                 }
             }
-            handlers = handlers.and(found);
+            handlers = handlers.and(&found);
         }
         let at = |target: &String| names.iter().find(|(name, _)| name == target).or(names.first());
         let call = |handler: &Handler| match handler {

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use signalbox_core::catalog::{Flow, Kind, LiteralCall, Workspace};
+use signalbox_core::catalog::{Flow, Health, Kind, LiteralCall, Workspace};
 use signalbox_core::check::{CheckRequest, CheckScript, Facts, FoundCall, ScriptCode, ScriptKind};
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::{Diagnostic, Place};
 use signalbox_core::handler::{Event, Handler};
-use signalbox_core::health::Health;
 use signalbox_core::ids::{FlowName, Revision};
 use signalbox_core::source::{Folder, SourceFile};
 use signalbox_core::value;

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use signalbox_core::codes::Code;
-use signalbox_core::ids::FlowName;
 
 use crate::faults::Faults;
 use crate::fields::{self, Fields};
-use crate::handlers::Scope;
 use crate::mark::Mark;
 use crate::yaml::{Node, Tree};
 
-const FIELD: &str = "notification_groups";
+pub(crate) const FIELD: &str = "notification_groups";
 /// Longest name of a group.
 const MAX_NAME: usize = 64;
 
@@ -22,7 +20,7 @@ pub(crate) type Names = Vec<(String, Mark)>;
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     pub(crate) members: Names,
-    at: Mark,
+    pub(crate) at: Mark,
 }
 
 /// Reads the names of handlers: one, or a list of them.
@@ -62,27 +60,4 @@ fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.len() <= MAX_NAME
         && name.chars().all(fits)
-}
-
-impl Scope<'_> {
-    /// Reports what is wrong with the groups themselves.
-    pub(crate) fn check_groups(&self, faults: &mut Faults) {
-        for (name, group) in self.groups {
-            if name.parse::<FlowName>().is_ok_and(|flow| self.schemas.contains_key(&flow)) {
-                let message = format!("`{name}` is a flow, too: a group needs a name of its own");
-                faults.error(Code::InvalidName, group.at, message);
-            }
-            for (member, at) in &group.members {
-                if self.look_up_one(member, true).is_some() {
-                    continue;
-                }
-                if self.groups.contains_key(member) {
-                    let message = format!("`{member}` is a group, and no group can be in a group");
-                    faults.error(Code::InvalidValue, *at, message);
-                } else {
-                    self.unknown(member, FIELD, *at, faults);
-                }
-            }
-        }
-    }
 }

@@ -144,7 +144,7 @@ impl Scope<'_> {
         let Some(group) = self.groups.get(name) else { return self.look_up_one(name, services) };
         let members = group.members.iter();
         let found = members.filter_map(|(member, _)| self.look_up_one(member, services));
-        Some(found.fold(Handler::All(Vec::new()), Handler::and))
+        Some(found.fold(Handler::All(Vec::new()), |all, one| all.and(&one)))
     }
 
     /// What a name stands for that is no group's.
@@ -160,6 +160,27 @@ impl Scope<'_> {
                 used.then(|| Handler::Service(name.to_owned()))
             }
             Ok(Target::Flow(_)) | Err(_) => None,
+        }
+    }
+
+    /// Reports what is wrong with the groups themselves.
+    pub(crate) fn check_groups(&self, faults: &mut Faults) {
+        for (name, group) in self.groups {
+            if name.parse::<FlowName>().is_ok_and(|flow| self.schemas.contains_key(&flow)) {
+                let message = format!("`{name}` is a flow, too: a group needs a name of its own");
+                faults.error(Code::InvalidName, group.at, message);
+            }
+            for (member, at) in &group.members {
+                if self.look_up_one(member, true).is_some() {
+                    continue;
+                }
+                if self.groups.contains_key(member) {
+                    let message = format!("`{member}` is a group, and no group can be in a group");
+                    faults.error(Code::InvalidValue, *at, message);
+                } else {
+                    self.unknown(member, groups::FIELD, *at, faults);
+                }
+            }
         }
     }
 
@@ -209,7 +230,7 @@ fn give(
         }
         let before = place.take();
         *place = Some(match before {
-            Some(before) => before.and(handler.clone()),
+            Some(before) => before.and(handler),
             None => handler.clone(),
         });
     }

@@ -99,7 +99,7 @@ fn a_group_stands_wherever_a_handler_does() {
     let group = Handler::All(vec![alerts(), flow("note")]);
     assert_eq!(handlers("usual").failure, Some(group.clone()));
     let service = Handler::Service("alerts.send".to_owned());
-    assert_eq!(handlers("own").failure, Some(flow("note").and(service)));
+    assert_eq!(handlers("own").failure, Some(flow("note").and(&service)));
     assert_eq!(handlers("own").recovery, Some(flow("note")), "a group of one is that one");
     assert_eq!(handlers("note").failure, Some(alerts()), "a flow is left out of its own");
     let timed = &shop.flows[&"timed".parse().unwrap()];

@@ -1,7 +1,6 @@
 //! Alarms: what is wrong for a while, told once when it begins and once when it is over.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::handler::Handler;
 use crate::health::Breach;
-use crate::ids::{FlowName, WorkspaceName};
 use crate::inputs::{Fault, Schema};
+pub use crate::occasion::{Kind, Subject};
 use crate::text;
 use crate::value::Value;
 
@@ -21,61 +20,6 @@ pub struct Absence {
     pub after: Duration,
     /// Who is told.
     pub notify: Vec<Handler>,
-}
-
-/// What alarms are about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A workspace broke a threshold of its `health`.
-    Health,
-    /// A flow did not succeed for longer than its `absence` says.
-    Absence,
-}
-
-impl Kind {
-    /// `health` or `absence`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Health => "health",
-            Self::Absence => "absence",
-        }
-    }
-}
-
-/// What an alarm is about: the health of a workspace, or the absence of a flow's success.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Subject {
-    /// The workspace.
-    pub workspace: WorkspaceName,
-    /// The flow that is absent; `None` for the workspace's health.
-    pub flow: Option<FlowName>,
-}
-
-impl Subject {
-    /// The health of a workspace.
-    pub fn health(workspace: WorkspaceName) -> Self {
-        Self { workspace, flow: None }
-    }
-
-    /// The absence of a flow's success.
-    pub fn absence(workspace: WorkspaceName, flow: FlowName) -> Self {
-        Self { workspace, flow: Some(flow) }
-    }
-
-    /// Which of the two.
-    pub fn kind(&self) -> Kind {
-        if self.flow.is_some() { Kind::Absence } else { Kind::Health }
-    }
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.flow {
-            Some(flow) => write!(f, "{}/{flow}", self.workspace),
-            None => write!(f, "{}", self.workspace),
-        }
-    }
 }
 
 /// Why an alarm was raised.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use crate::alarm::Absence;
-use crate::handler::{Event, Handlers};
-use crate::health::Health;
+use crate::handler::{Event, Handler, Handlers};
+use crate::health::Thresholds;
 use crate::ids::{Digest, FlowName, Revision, ServiceName, WorkspaceName};
 use crate::inputs::Schema;
 pub use crate::rate::RateLimit;
@@ -156,6 +156,17 @@ pub struct About {
     pub environment: Option<String>,
     /// From the root manifest.
     pub tags: Vec<String>,
+}
+
+/// What a workspace says of its health.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// What is still healthy.
+    pub thresholds: Thresholds,
+    /// Who is told when it is not, and when it is again.
+    pub notify: Vec<Handler>,
+    /// The services among them, for the check of contracts.
+    pub calls: Vec<LiteralCall>,
 }
 
 /// What the root manifest gives to a workspace. Default: nothing, within the default limits.
@@ -560,7 +571,7 @@ pub struct LiteralCall {
     pub handles: Option<Event>,
     /// For a service that tells of alarms: of which, likewise.
     #[serde(default)]
-    pub tells: Option<crate::alarm::Kind>,
+    pub tells: Option<crate::occasion::Kind>,
 }
 
 /// Every live workspace.

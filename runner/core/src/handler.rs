@@ -44,7 +44,7 @@ impl Handler {
 
     /// This, and what another one is.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
+    pub fn and(&self, other: &Self) -> Self {
         let mut all: Vec<_> = self.each().cloned().collect();
         for new in other.each() {
             if !all.contains(new) {
@@ -320,11 +320,11 @@ mod tests {
     #[test]
     fn handlers_are_put_together_and_each_is_there_once() {
         let flow = |name: &str| Handler::Flow(name.parse().unwrap());
-        let both = flow("a").and(flow("b"));
+        let both = flow("a").and(&flow("b"));
         assert_eq!(both, Handler::All(vec![flow("a"), flow("b")]));
-        assert_eq!(both.clone().and(flow("a")), both);
-        assert_eq!(flow("a").and(flow("a")), flow("a"));
-        assert_eq!(Handler::All(vec![flow("a")]).and(flow("b")), both);
+        assert_eq!(both.and(&flow("a")), both);
+        assert_eq!(flow("a").and(&flow("a")), flow("a"));
+        assert_eq!(Handler::All(vec![flow("a")]).and(&flow("b")), both);
     }
 
     #[test]

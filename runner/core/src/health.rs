@@ -8,26 +8,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::LiteralCall;
 use crate::clock::Timestamp;
-use crate::handler::Handler;
 use crate::value::Value;
 
 /// Rates and averages of fewer runs are not judged: one failure of three says little.
 pub const FEWEST_RUNS: u64 = 10;
 /// Parts of a window: what leaves it, leaves it a part at a time.
 const PARTS: i64 = 60;
-
-/// What a workspace says of its health.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Health {
-    /// What is still healthy.
-    pub thresholds: Thresholds,
-    /// Who is told when it is not, and when it is again.
-    pub notify: Vec<Handler>,
-    /// The services among them, for the check of contracts.
-    pub calls: Vec<LiteralCall>,
-}
 
 /// What is still healthy, over a window of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,6 +159,7 @@ impl Measure {
                 format!("{}%", percent.trim_end_matches('0').trim_end_matches('.'))
             }
             Self::FailedRuns => format!("{value:.0}"),
+            Self::AverageDuration if value < 1.0 => format!("{:.0} ms", value * 1_000.0),
             Self::AverageDuration => format!("{value:.1} s"),
         }
     }

@@ -191,7 +191,7 @@ pub enum Trigger {
     /// An alarm that was raised, or is over.
     Alarm {
         /// What it is about.
-        subject: crate::alarm::Subject,
+        subject: crate::occasion::Subject,
         /// Whether it is over.
         recovered: bool,
         /// The service that was named as the handler, if one was.

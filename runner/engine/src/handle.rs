@@ -19,16 +19,16 @@ use signalbox_sync::hints::HintKind;
 use crate::doors::Doors;
 use crate::events::Subscription;
 use crate::live::Live;
-use crate::lookout::Health;
 use crate::options::{Error, Options};
 use crate::outcome::{Outcome, SyncReport};
 use crate::rerun::RerunRequest;
 use crate::runs::{StartRequest, Started};
 use crate::scheduler::{NextSlot, ScheduleView, Which};
 use crate::shared::Shared;
+use crate::watch::Health;
 use crate::webhooks::{Arrival, WebhookView};
 use crate::{
-    deployer, dispatcher, displaced, expiry, lookout, machine, retention, scheduler, webhooks, why,
+    deployer, dispatcher, displaced, expiry, machine, retention, scheduler, watch, webhooks, why,
 };
 
 /// What an orderly stop may take beyond the grace that runs have.
@@ -62,7 +62,7 @@ impl Engine {
         tasks.spawn(dispatcher::run(Arc::clone(&shared), inbox));
         tasks.spawn(scheduler::run(Arc::clone(&shared)));
         tasks.spawn(expiry::run(Arc::clone(&shared)));
-        tasks.spawn(lookout::run(Arc::clone(&shared)));
+        tasks.spawn(watch::run(Arc::clone(&shared)));
         tasks.spawn(displaced::run(Arc::clone(&shared)));
         tasks.spawn(retention::run(Arc::clone(&shared)));
         tasks.spawn(deployer::run(Arc::clone(&shared)));

@@ -1,8 +1,11 @@
 //! `signalbox health`
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use signalbox_core::WorkspaceName;
 use signalbox_core::clock::{Clock as _, Timestamp};
+use signalbox_core::text::duration;
 
 use crate::client::{Client, Connect, Request, block_on};
 use crate::exit::Exit;
@@ -40,12 +43,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     block_on(async {
         let client = Client::open(&args.connect)?;
-        let names: Vec<String> = match &args.workspace {
-            Some(name) => vec![name.to_string()],
-            None => {
-                let all = client.list("/workspaces", &[], usize::MAX).await?;
-                all.iter().map(|workspace| text(workspace, "/name").to_owned()).collect()
-            }
+        let names: Vec<String> = if let Some(name) = &args.workspace {
+            vec![name.to_string()]
+        } else {
+            let all = client.list("/workspaces", &[], usize::MAX).await?;
+            all.iter().map(|workspace| text(workspace, "/name").to_owned()).collect()
         };
         let mut found = Vec::new();
         for name in names {
@@ -83,7 +85,9 @@ fn render(found: &[Value], now: Timestamp, width: Option<u16>) -> String {
             shown(one, "/error_rate", |rate| format!("{:.1}%", rate * 100.0)),
             shown(one, "/average_duration_ms", millis),
             shown(one, "/p95_duration_ms", millis),
-            shown(one, "/window_ms", millis),
+            shown(one, "/window_ms", |millis| {
+                duration(&Duration::try_from_secs_f64(millis / 1_000.0).unwrap_or_default())
+            }),
             match text(one, "/last_success") {
                 "" => "-".to_owned(),
                 at => moment::age(at, now),
@@ -95,7 +99,9 @@ fn render(found: &[Value], now: Timestamp, width: Option<u16>) -> String {
         let breaches = list(one, "/breaches").iter();
         let breaches = breaches
             .map(|breach| format!("{}: {}", text(one, "/workspace"), text(breach, "/message")));
-        alarms(one, now).into_iter().chain(breaches).collect()
+        // What an alarm says already is not said twice.
+        let raised = list(one, "/alarms").iter().any(|alarm| text(alarm, "/kind") == "health");
+        alarms(one, now).into_iter().chain(breaches.filter(|_| !raised)).collect()
     };
     let lines: Vec<_> = found.iter().flat_map(told).collect();
     if !lines.is_empty() {

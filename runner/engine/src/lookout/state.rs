@@ -36,20 +36,20 @@ struct State {
 
 /// What must be read before the state follows what is live.
 #[derive(Debug)]
-pub(super) struct Wanted {
-    pub(super) live: Arc<Live>,
+pub(crate) struct Wanted {
+    pub(crate) live: Arc<Live>,
     /// Workspaces whose runs must be counted again.
-    pub(super) windows: Vec<(WorkspaceName, Thresholds)>,
+    pub(crate) windows: Vec<(WorkspaceName, Thresholds)>,
     doubts: u64,
 }
 
 /// What is to be done about alarms now.
 #[derive(Debug, Default)]
-pub(super) struct Due {
-    pub(super) raise: Vec<(Subject, Why)>,
-    pub(super) clear: Vec<Raised>,
+pub(crate) struct Due {
+    pub(crate) raise: Vec<(Subject, Why)>,
+    pub(crate) clear: Vec<Raised>,
     /// When something may change by itself.
-    pub(super) next: Option<Timestamp>,
+    pub(crate) next: Option<Timestamp>,
 }
 
 impl Lookout {
@@ -58,7 +58,7 @@ impl Lookout {
     }
 
     /// Resolves when somebody should look.
-    pub(super) async fn woken(&self) {
+    pub(crate) async fn woken(&self) {
         self.woken.notified().await;
     }
 
@@ -109,7 +109,7 @@ impl Lookout {
     }
 
     /// Whether something must be read to follow what is live; ends are noted from here on.
-    pub(super) fn wanted(&self, live: Arc<Live>) -> Option<Wanted> {
+    pub(crate) fn wanted(&self, live: Arc<Live>) -> Option<Wanted> {
         let mut state = self.state();
         if state.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, &live)) {
             return None;
@@ -127,7 +127,7 @@ impl Lookout {
     }
 
     /// Takes on what was read.
-    pub(super) fn adopt(&self, wanted: Wanted, watch: Watch, lately: Vec<Lately>, now: Timestamp) {
+    pub(crate) fn adopt(&self, wanted: Wanted, watch: Watch, lately: Vec<Lately>, now: Timestamp) {
         let Wanted { live, windows, doubts } = wanted;
         let mut state = self.state();
         let noted = state.noted.take().unwrap_or_default();
@@ -162,7 +162,7 @@ impl Lookout {
     }
 
     /// What is to be done now.
-    pub(super) fn due(&self, now: Timestamp) -> Due {
+    pub(crate) fn due(&self, now: Timestamp) -> Due {
         let mut state = self.state();
         let State { gauges, expected, raised, .. } = &mut *state;
         let mut due = Due::default();
@@ -195,17 +195,17 @@ impl Lookout {
     }
 
     /// An alarm is raised.
-    pub(super) fn raised(&self, alarm: Raised) {
+    pub(crate) fn raised(&self, alarm: Raised) {
         self.state().raised.insert(alarm.subject.clone(), alarm);
     }
 
     /// An alarm is over.
-    pub(super) fn cleared(&self, subject: &Subject) {
+    pub(crate) fn cleared(&self, subject: &Subject) {
         self.state().raised.remove(subject);
     }
 
     /// What is measured of every workspace that says what is healthy.
-    pub(super) fn measured(&self, now: Timestamp) -> BTreeMap<WorkspaceName, (Thresholds, Tally)> {
+    pub(crate) fn measured(&self, now: Timestamp) -> BTreeMap<WorkspaceName, (Thresholds, Tally)> {
         let mut state = self.state();
         let one = |(name, gauge): (&WorkspaceName, &mut Gauge)| {
             (name.clone(), (gauge.thresholds.clone(), gauge.tally(now)))
@@ -214,7 +214,7 @@ impl Lookout {
     }
 
     /// The alarms that are raised, by workspace and flow.
-    pub(super) fn alarms(&self) -> Vec<Raised> {
+    pub(crate) fn alarms(&self) -> Vec<Raised> {
         self.state().raised.values().cloned().collect()
     }
 }

@@ -197,7 +197,7 @@ pub(crate) async fn a_failure_that_nobody_has_starts_its_handlers_once(place: &d
         at: Timestamp(60_000),
         reason: Reason::TimedOut,
         error: RunError::plain(Code::RunTimedOut, "late"),
-        aftermath: Some(Box::new(Aftermath { started, recovery: None })),
+        aftermath: Some(Box::new(Aftermath { started, recovery: None, expected: false })),
     };
     assert_eq!(kit.write(fail(vec![run(&handler)])).await, Written::Claimed);
     assert!(kit.claims("one", 9).await.is_empty(), "whoever has it ends it");

@@ -7,9 +7,9 @@ use signalbox_core::alarm::Raised;
 use signalbox_core::clock::Timestamp;
 use signalbox_store::contract::{AlarmChange, AlarmTurn, EndedFilter};
 
-use super::state::Due;
 use super::tell::runs_of;
 use crate::events::EventKind;
+use crate::lookout::Due;
 use crate::options::Error;
 use crate::shared::Shared;
 
