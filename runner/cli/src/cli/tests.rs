@@ -67,10 +67,11 @@ fn every_command_that_prints_data_can_print_json() {
 }
 
 /// Names of values that are no name of something live.
-const NOT_LIVE: [&str; 29] = [
+const NOT_LIVE: [&str; 27] = [
     "ADDR",
+    "BRANCH",
     "CODE",
-    "COMMIT",
+    "COMMAND",
     "DECISION",
     "DIR",
     "EXPR",
@@ -78,18 +79,15 @@ const NOT_LIVE: [&str; 29] = [
     "FORMAT",
     "JSON",
     "KEY",
-    "LIMIT",
     "MOMENT",
     "N",
     "NAME",
     "NAME=VALUE",
-    "NUMBER",
     "PATH",
     "PATH_OR_URL",
     "REV",
     "SECONDS",
     "SHELL",
-    "SINCE",
     "STATE",
     "STEP",
     "SUBDIR",

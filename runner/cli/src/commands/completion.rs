@@ -9,8 +9,8 @@ use crate::terminal;
 /// Print what makes a shell complete commands, names and ids
 ///
 /// The shell then asks this program while somebody types. Workspaces, flows, runs, schedules,
-/// deployments and secrets' names come from the runner that --server or SIGNALBOX_SERVER names; when
-/// it does not answer at once, only commands and options are completed.
+/// deployments and secrets' names come from the runner that `SIGNALBOX_SERVER` or --server names;
+/// when it does not answer at once, only commands and options are completed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   source <(signalbox completion bash)         in ~/.bashrc

@@ -68,7 +68,9 @@ impl Dead {
             at.fetch_add(1, Ordering::Relaxed);
         }
         drop(progress);
-        failed.iter().for_each(|failure| terminal::say(failure));
+        for failure in &failed {
+            terminal::say(failure);
+        }
         terminal::say(&format!("{past} {} of {} runs", done.len(), runs.len()));
         if !failed.is_empty() {
             return Err(Failure::new(Exit::Failed, format!("{} runs are left", failed.len())));

@@ -79,7 +79,7 @@ impl From<&Event> for EventJson {
             }
             EventKind::Deployment { outcome } => view.outcome = Some(outcome),
             EventKind::Pause { schedule, paused } => {
-                let (flow, schedule) = schedule.as_ref().cloned().unzip();
+                let (flow, schedule) = schedule.clone().unzip();
                 (view.flow, view.schedule) = (flow.map(|flow| flow.to_string()), schedule);
                 view.paused = Some(*paused);
             }

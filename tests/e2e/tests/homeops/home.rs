@@ -32,9 +32,9 @@ impl Home {
         let (docker, exchange) = (Docker::start(), Exchange::start());
         let refusals = Arc::new(AtomicUsize::new(0));
         let left = Arc::clone(&refusals);
-        let slack = HttpStub::start(move |_| match take_one(&left) {
-            true => Response::text(503, "try_again"),
-            false => Response::text(200, "ok"),
+        let slack = HttpStub::start(move |_| {
+            let (status, said) = if take_one(&left) { (503, "try_again") } else { (200, "ok") };
+            Response::text(status, said)
         });
         let library = HttpStub::start(|_| {
             Response::json(200, &json!({ "items": [{ "id": "m1", "title": "Metropolis" }] }))

@@ -1,5 +1,7 @@
 //! What trades: when it may, what it does about reports of the broker, and how it is stopped.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -66,8 +68,7 @@ fn report(runner: &Runner<'_>, report: &Value, key: &str) -> u16 {
     let body = report.to_string();
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.as_bytes()).unwrap();
     mac.update(body.as_bytes());
-    let signed: String =
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signed = STANDARD.encode(mac.finalize().into_bytes());
     let client = runner.client().clone().header("X-Signature", &signed);
     client.request("POST", "/hooks/homeops-financial/fills", Some(body.as_bytes())).unwrap().status
 }

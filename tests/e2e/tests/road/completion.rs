@@ -126,8 +126,7 @@ fn arguments(road: &Road, runner: &Runner<'_>, command: &str) -> (bool, Vec<Stri
             runner.cli_with(&["secret", "set", "KEY", "-w", "ops"], "value").ends(0);
             (true, words("KEY -w ops"))
         }
-        "secret list" | "deployments" | "unpin" => (true, words("-w ops")),
-        "rollback" => (true, words("-w ops")),
+        "secret list" | "deployments" | "rollback" | "unpin" => (true, words("-w ops")),
         "sync" => (true, words("--wait")),
         "status" | "runs" | "queue" | "calls" | "workspace list" | "flow list"
         | "schedule list" | "schedule next" | "webhook list" => (true, Vec::new()),
