@@ -62,7 +62,7 @@ fn main() -> Result<()> {
     }
     if wanted("replay") {
         eprintln!("replay ...");
-        replay::measure(&mut report, &binary)?;
+        replay::measure(&mut report, &binary);
     }
     if wanted("sleepers") {
         eprintln!("sleepers ...");

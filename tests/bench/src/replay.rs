@@ -5,7 +5,6 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use anyhow::Result;
 use signalbox_testkit::{HttpStub, Launch, Repo, Response};
 
 use crate::raw;
@@ -23,7 +22,7 @@ for n in 0..5_000 { state::get(`sum-${n % 100}`); }
 
 /// From the start of the process that follows a killed one to the moment at which the run goes on: a
 /// server that it asked before, and that never answers, is asked again.
-pub(crate) fn measure(report: &mut Report, binary: &Path) -> Result<()> {
+pub(crate) fn measure(report: &mut Report, binary: &Path) {
     let (open, gate) = mpsc::channel::<()>();
     let gate = Mutex::new(gate);
     let stub = HttpStub::start(move |_| {
@@ -52,7 +51,6 @@ pub(crate) fn measure(report: &mut Report, binary: &Path) -> Result<()> {
     let name = "10,000 effects, from the start after a kill until the run goes on";
     report.add_beside(name, median, "ms", "≤ 1,000 ms", raw::CALLS);
     report.add("of that, until the runner is ready", percentile(&mut ready, 50.0), "ms");
-    Ok(())
 }
 
 fn repository(url: &str) -> Repo {

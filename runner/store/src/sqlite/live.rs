@@ -13,8 +13,10 @@ use signalbox_core::{RunId, WorkspaceName};
 use super::line::{Line, Queued, Ticket, Withheld};
 use crate::contract::{Claim, Displaced, Waiting, Want};
 
-/// Bytes of freshly accepted runs that are kept, so that claiming them reads nothing.
-const FRESH_BYTES: usize = 64 << 20;
+/// Bytes of freshly accepted runs that are kept, so that claiming them reads nothing: some tens of
+/// thousands. Of a longer queue the rest is read when its turn comes: memory that a flood has taken
+/// does not all go back to the system after it.
+const FRESH_BYTES: usize = 16 << 20;
 
 /// A run that somebody has.
 #[derive(Debug, Clone)]

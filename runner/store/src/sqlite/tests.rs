@@ -120,7 +120,7 @@ async fn what_the_first_version_left_waiting_goes_on() {
     let claims = store.claim(vec![one]).await.unwrap();
     let recovered: Vec<_> =
         claims.iter().map(|claim| (claim.run.id.clone(), claim.recovered)).collect();
-    assert_eq!(recovered, [(id(1), 0), (id(3), 1), (id(2), 0)]);
+    assert_eq!(recovered, [(id(3), 1), (id(1), 0), (id(2), 0)], "what came back, woke, is new");
 }
 
 #[test]
