@@ -165,11 +165,46 @@ fn a_timeout_counts_the_time_before_a_wait_and_not_the_wait() {
     let flow = |timeout: &str, code: &str| format!("timeout: {timeout}\nrun: {}\n", json!(code));
     let road = Scene::new(&[("ops", "platform", &format!("network: [\"{}\"]", slow.url()))])
         .file("ops/flows/twice.yaml", flow("500ms", &format!("{ask} sleep(\"200ms\"); {ask} 1")))
-        .file("ops/flows/naps.yaml", flow("4s", "sleep(\"5s\"); 1"))
+        .file("ops/flows/naps.yaml", flow("4s", &format!("sleep(\"5s\"); {ask} 1")))
         .road();
     let runner = road.start();
     let naps = runner.accept("ops/naps", &json!({}));
     let twice = runner.run("ops/twice", &json!({}));
     assert_eq!((&twice["state"], &twice["reason"]), (&json!("failed"), &json!("timed_out")));
     assert_eq!(runner.ended(&naps)["state"], "succeeded");
+}
+
+#[test]
+fn a_handler_that_fails_starts_no_handler_of_its_own() {
+    let road = Scene::platform()
+        .file("ops/flows/first.yaml", "on_failure: second\nrun: 'throw \"1\"'\n")
+        .file("ops/flows/second.yaml", "on_failure: third\nrun: 'throw \"2\"'\n")
+        .script("ops/flows/third.rhai", "3")
+        .road();
+    let runner = road.start();
+    runner.run("ops/first", &json!({}));
+    let second = runner.list("/runs?flow=second").remove(0);
+    assert_eq!(runner.ended(second["id"].as_str().unwrap())["state"], "failed");
+    // What handles an end starts in the commit of that end.
+    assert_eq!(runner.list("/runs?flow=third"), Vec::<Value>::new());
+    runner.run("ops/second", &json!({}));
+    assert_eq!(runner.list("/runs?flow=third").len(), 1, "asked for, it is handled");
+}
+
+#[test]
+fn inputs_of_sub_flows_and_successors_are_checked() {
+    let strict = "inputs: { n: { type: integer, required: true } }\n\
+                  run: 'if inputs.n == 0 { continue_as(#{ n: \"none\" }) } inputs.n'\n";
+    let road = Scene::platform()
+        .file("ops/flows/strict.yaml", strict)
+        .script("ops/flows/asks.rhai", "let name = \"strict\"; flow::run(name, #{ n: \"one\" })")
+        .road();
+    let runner = road.start();
+    for (flow, inputs) in [("ops/asks", json!({})), ("ops/strict", json!({ "n": 0 }))] {
+        let ended = runner.run(flow, &inputs);
+        assert_eq!(ended["state"], "failed", "{ended:#}");
+        let said = ended["error"]["message"].as_str().unwrap();
+        assert!(said.contains("does not take these inputs"), "{said}");
+    }
+    assert_eq!(runner.list("/runs?flow=strict").len(), 1);
 }
