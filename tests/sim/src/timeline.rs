@@ -185,7 +185,7 @@ mod tests {
         let of = |missed| owed(&timeline, every(600, missed), &[]);
         assert_eq!(of(Missed::None), [0; 0]);
         assert_eq!(of(Missed::Latest { window: 3_600 }), [9_600]);
-        assert_eq!(of(Missed::All { window: 3_600, cap: 8 }).len(), 5);
+        assert_eq!(of(Missed::All { window: 3_600, cap: 8 }).len(), 6);
         assert_eq!(of(Missed::All { window: 3_600, cap: 3 }), [9_000, 9_600]);
     }
 

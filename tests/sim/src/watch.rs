@@ -50,6 +50,8 @@ type KeyOf = (WorkspaceName, FlowName, String);
 struct Watched {
     run: NewRun,
     stands: Stands,
+    /// When its debounce is over.
+    due: Option<Timestamp>,
     epoch: u64,
     begun: bool,
     /// When it was last claimed, with how many times the clock had been set until then.
@@ -161,6 +163,7 @@ impl Watch {
     }
 
     fn came(&mut self, run: &NewRun) {
+        let mut watched = self.watched(run);
         if let (Some(debounce), Some(key)) = (run.turn.debounce, key_of(run)) {
             let now = run.queued_at;
             let before = self.newest.get(&key).filter(|newest| newest.due > now);
@@ -168,15 +171,16 @@ impl Watch {
             let latest = since.plus(debounce.saturating_mul(DEBOUNCES));
             let due = now.plus(debounce).min(latest);
             self.newest.insert(key, Debounced { due, since });
+            watched.due = Some(due);
         }
-        self.runs.insert(run.id.clone(), self.watched(run));
+        self.runs.insert(run.id.clone(), watched);
     }
 
     fn watched(&self, run: &NewRun) -> Watched {
-        let stands = Stands::Queued;
         Watched {
             run: run.clone(),
-            stands,
+            stands: Stands::Queued,
+            due: None,
             epoch: 0,
             begun: false,
             claimed: None,
@@ -207,12 +211,10 @@ impl Watch {
             watched.epoch = claim.epoch;
             watched.claimed = Some((now, self.jumps));
             let calm = watched.jumps == self.jumps;
-            if let (Some(newest), false, true) =
-                (key_of(&claim.run).and_then(|key| self.newest.get(&key)), watched.begun, calm)
-                && claim.run.turn.debounce.is_some()
-                && newest.due > now
+            if let (Some(due), false, true) = (watched.due, watched.begun, calm)
+                && due > now
             {
-                return Err(format!("run {id} began before {}, which is due", newest.due));
+                return Err(format!("run {id} began before {due}, when it is due"));
             }
             self.takes_key(&claim.run, is_over)?;
             self.is_alone(&claim.run, is_over)?;

@@ -13,7 +13,6 @@ mod views;
 
 pub use pauses::Which;
 pub(crate) use pauses::{pause, resume};
-pub(crate) use replacing::Replacing;
 pub(crate) use service::run;
 pub use views::{NextSlot, ScheduleView};
 pub(crate) use views::{list, next_slots};

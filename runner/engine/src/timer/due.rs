@@ -10,8 +10,8 @@ use signalbox_core::ids::{Digest, FlowRef};
 use signalbox_core::schedule::{Fires, Owed, Schedule, Timetable, owed};
 use signalbox_store::contract::{ScheduleKey, ScheduleState};
 
+use super::Replacing;
 use crate::live::Live;
-use crate::scheduler::Replacing;
 
 /// Most schedules that one turn fires: one transaction.
 const TURN: usize = 500;
