@@ -7,7 +7,7 @@ use signalbox_core::clock::Timestamp;
 use signalbox_core::run::Trigger;
 use signalbox_store::contract::{Accept, Slot};
 
-use super::service::AGAIN;
+use super::replacing;
 use crate::live::Live;
 use crate::options::Error;
 use crate::shared::Shared;
@@ -92,35 +92,18 @@ fn accept(
     Ok(Some(Accept { run, slot: Some(slot), idempotency: None, queue_bound }))
 }
 
-/// Stores slots. Where an earlier run is to be cancelled first, that goes on by itself.
+/// Stores slots. Where an earlier run is to be cancelled first, that goes on by itself; later slots
+/// of that schedule wait for their turn.
 async fn store(shared: &Arc<Shared>, batch: Vec<Accept>) -> Result<(), Error> {
+    let batch = shared.timer().replacing.behind(batch);
     if batch.is_empty() {
         return Ok(());
     }
     for (accept, run) in shared.accept_slots(batch).await? {
-        tokio::spawn(replace(Arc::clone(shared), accept, run));
+        let begun = shared.timer().replacing.begin(accept);
+        if let Some(schedule) = begun {
+            tokio::spawn(replacing::replace(Arc::clone(shared), schedule, run));
+        }
     }
     Ok(())
-}
-
-/// Cancels the run of an earlier slot and fires the next one when it has ended. If the runner dies
-/// in between, the slot is owed still.
-async fn replace(shared: Arc<Shared>, accept: Accept, mut earlier: signalbox_core::RunId) {
-    loop {
-        if let Err(error) = shared.cancel(&earlier).await {
-            // It may have ended by itself.
-            tracing::debug!(run = %earlier, %error, "an earlier run was not cancelled");
-        }
-        match shared.accept_slots(vec![accept.clone()]).await {
-            Ok(overlaps) => match overlaps.into_iter().next() {
-                Some((_, run)) => earlier = run,
-                None => return,
-            },
-            Err(error) => tracing::error!(%error, "a slot cannot be fired; trying again"),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(AGAIN) => {}
-            () = shared.stopping() => return,
-        }
-    }
 }

@@ -7,6 +7,7 @@
 
 mod fire;
 mod pauses;
+mod replacing;
 mod service;
 mod views;
 

@@ -10,6 +10,7 @@ use signalbox_core::ids::{Digest, FlowRef};
 use signalbox_core::schedule::{Fires, Owed, Schedule, Timetable, owed};
 use signalbox_store::contract::{ScheduleKey, ScheduleState};
 
+use super::Replacing;
 use crate::live::Live;
 
 /// Most schedules that one turn fires: one transaction.
@@ -26,6 +27,8 @@ pub(crate) struct Timer {
     patterns: HashMap<Pattern, Arc<Timetable>>,
     /// How often something was paused or resumed.
     pub(crate) pauses: u64,
+    /// Slots that wait until the run of an earlier one has been cancelled.
+    pub(crate) replacing: Replacing,
 }
 
 /// What slots follow from.

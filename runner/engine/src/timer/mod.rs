@@ -5,7 +5,9 @@
 //! is due again.
 
 mod due;
+mod replacing;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use due::{Entry, Timer, Turn};
+pub(crate) use replacing::Replacing;
