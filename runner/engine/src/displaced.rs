@@ -19,8 +19,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(crate) async fn run(shared: Arc<Shared>) {
     loop {
         let told = tokio::select! {
-            told = shared.store.displaced() => told,
+            biased;
             () = shared.stopping() => return,
+            told = shared.store.displaced() => told,
         };
         match told {
             Ok(all) => {

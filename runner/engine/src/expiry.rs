@@ -34,8 +34,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             if let Err(error) = expire(&shared, now).await {
                 tracing::error!(%error, "cannot end waits; trying again");
                 tokio::select! {
-                    () = tokio::time::sleep(AGAIN) => {}
+                    biased;
                     () = shared.stopping() => return,
+                    () = tokio::time::sleep(AGAIN) => {}
                 }
             }
             if shared.is_stopping() {
@@ -44,9 +45,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             continue;
         }
         tokio::select! {
-            () = alarm.until(next) => {}
-            changed = due.changed() => if changed.is_err() { return },
+            biased;
             () = shared.stopping() => return,
+            changed = due.changed() => if changed.is_err() { return },
+            () = alarm.until(next) => {}
         }
     }
 }

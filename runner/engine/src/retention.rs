@@ -16,12 +16,14 @@ const AFTER: Duration = Duration::from_hours(1);
 pub(crate) async fn run(shared: Arc<Shared>) {
     loop {
         tokio::select! {
-            () = shared.worked.notified() => {}
+            biased;
             () = shared.stopping() => return,
+            () = shared.worked.notified() => {}
         }
         tokio::select! {
-            () = tokio::time::sleep(AFTER) => {}
+            biased;
             () = shared.stopping() => return,
+            () = tokio::time::sleep(AFTER) => {}
         }
         match shared.store.prune(Retention::default(), shared.clock.now()).await {
             Ok(pruned) => tracing::debug!(?pruned, "forgot what is no longer kept"),

@@ -225,6 +225,7 @@ impl Shared {
         }
         let Some(end) = &mut waiter.end else { return Ok(false) };
         tokio::select! {
+            biased;
             ended = end => Ok(ended.is_ok()),
             () = tokio::time::sleep(timeout) => Ok(false),
             () = self.stopping() => Ok(false),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use signalbox_core::clock::Clock;
 use signalbox_core::{RunId, WorkspaceName};
 use signalbox_store::Store;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::broker::Broker;
 use crate::desk::{Desk, Memory};
@@ -56,7 +56,9 @@ pub(crate) struct Shared {
     timer: Mutex<Timer>,
     active: Mutex<HashMap<RunId, Link>>,
     waiters: Mutex<HashMap<RunId, Vec<oneshot::Sender<()>>>>,
-    stop: watch::Sender<bool>,
+    stop: AtomicBool,
+    /// Notified when the engine begins to stop: everybody who waits, in order.
+    stopped: Notify,
     isolation: AtomicU8,
 }
 
@@ -86,7 +88,8 @@ impl Shared {
             timer: Mutex::default(),
             active: Mutex::default(),
             waiters: Mutex::default(),
-            stop: watch::Sender::new(false),
+            stop: AtomicBool::new(false),
+            stopped: Notify::new(),
             isolation: AtomicU8::new(UNKNOWN),
             store: options.store,
             clock: options.clock,
@@ -100,17 +103,20 @@ impl Shared {
     }
 
     pub(crate) fn stop(&self) {
-        self.stop.send_replace(true);
+        self.stop.store(true, Ordering::SeqCst);
+        self.stopped.notify_waiters();
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
-        *self.stop.borrow()
+        self.stop.load(Ordering::SeqCst)
     }
 
     pub(crate) async fn stopping(&self) {
-        // It fails only when the sender is gone, and the sender is ours.
-        let mut receiver = self.stop.subscribe();
-        drop(receiver.wait_for(|stopping| *stopping).await);
+        // It is told from its creation on, so nothing is missed between the two.
+        let stopped = self.stopped.notified();
+        if !self.is_stopping() {
+            stopped.await;
+        }
     }
 
     /// An alarm on the engine's clock.

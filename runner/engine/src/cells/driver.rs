@@ -141,21 +141,25 @@ impl Driver {
                 return Exit::Done;
             }
             let wake = self.wake_at();
+            if wake <= Instant::now() && !self.tick().await {
+                return Exit::Lost;
+            }
             tokio::select! {
+                // Commands are few. What is due was done above, so that a cell which never stops
+                // talking keeps nothing from being done.
+                biased;
+                Some(command) = self.inbox.recv() => {
+                    if let Err(fault) = self.obey(command).await {
+                        return Exit::Hostile(fault);
+                    }
+                }
                 more = self.wire.exchange() => match more {
                     Ok(true) => if let Err(fault) = self.take_frames().await {
                         return Exit::Hostile(fault);
                     },
                     Ok(false) | Err(_) => return Exit::Lost,
                 },
-                Some(command) = self.inbox.recv() => {
-                    if let Err(fault) = self.obey(command).await {
-                        return Exit::Hostile(fault);
-                    }
-                }
-                () = tokio::time::sleep_until(wake) => if !self.tick().await {
-                    return Exit::Lost;
-                },
+                () = tokio::time::sleep_until(wake) => {}
             }
         }
     }

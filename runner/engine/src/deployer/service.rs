@@ -62,6 +62,7 @@ pub(crate) async fn request(
     let number = shared.desk.hint(kind, shared.clock.now());
     let Some(wait) = wait else { return Ok(None) };
     tokio::select! {
+        biased;
         report = done.wait_for(|(served, _)| *served >= number) => {
             let report = report.map_err(|_| Error::Stopping)?;
             Ok(Some(SyncReport::clone(&report.1)))
@@ -76,11 +77,12 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     shared.desk.hint(HintKind::Start, shared.clock.now());
     loop {
         let hint = tokio::select! {
+            biased;
+            () = shared.stopping() => return,
             hint = shared.desk.hints.next() => hint,
             () = tokio::time::sleep(shared.poll) => {
                 Hint { kind: HintKind::Poll, at: shared.clock.now(), received: Instant::now() }
             }
-            () = shared.stopping() => return,
         };
         let number = shared.desk.requested.load(Ordering::SeqCst);
         let mut memory = shared.desk.memory.lock().await;

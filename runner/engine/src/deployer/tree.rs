@@ -10,6 +10,7 @@ use signalbox_core::diagnostic::{Diagnostic, Place};
 use signalbox_core::source::{Folder, MAX_MANIFEST};
 use signalbox_sync::{FileAt, Source, Subtree, WorkingFolder};
 use signalbox_workspaces::root::{ROOT_FILE, Root, parse_root};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::options::Error;
 
@@ -118,10 +119,14 @@ pub(super) fn read_manifest(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Reads on a thread that may block.
+/// Reads on a thread that may block. A runtime of one thread is that of a test or a simulation:
+/// there it happens in place, so that it has its place in the order of events.
 pub(super) async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, signalbox_sync::Error> + Send + 'static,
 ) -> Result<T, Error> {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return Ok(read()?);
+    }
     match tokio::task::spawn_blocking(read).await {
         Ok(result) => Ok(result?),
         Err(_) => Err(Error::Stopping),

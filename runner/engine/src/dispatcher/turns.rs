@@ -80,10 +80,12 @@ impl Dispatcher {
             let shared = Arc::clone(&self.shared);
             let due = self.shared.store.next_due();
             tokio::select! {
-                () = alarm.until(due), if !self.stopping => {}
-                () = ready.notified(), if !self.stopping => {}
-                Some(message) = self.inbox.recv() => self.take(message).await,
+                // Each turn claims and empties the inbox, whichever comes first.
+                biased;
                 () = shared.stopping(), if !self.stopping => self.stop().await,
+                Some(message) = self.inbox.recv() => self.take(message).await,
+                () = ready.notified(), if !self.stopping => {}
+                () = alarm.until(due), if !self.stopping => {}
                 () = tokio::time::sleep(CURIOUS), if again == Again::Soon => {}
             }
             while let Ok(message) = self.inbox.try_recv() {

@@ -54,11 +54,13 @@ impl Wire {
             }
             let sending = !outbox.is_empty();
             tokio::select! {
-                read = reader.read_buf(inbox) => return Ok(read? > 0),
+                // What is to be sent is bounded; what a cell says need not be.
+                biased;
                 written = writer.write(outbox), if sending => {
                     let written = written?;
                     outbox.advance(written);
                 }
+                read = reader.read_buf(inbox) => return Ok(read? > 0),
             }
         }
     }

@@ -19,15 +19,17 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         if let Err(error) = turn(&shared).await {
             tracing::error!(%error, "cannot fire schedules; trying again");
             tokio::select! {
-                () = tokio::time::sleep(AGAIN) => continue,
+                biased;
                 () = shared.stopping() => return,
+                () = tokio::time::sleep(AGAIN) => continue,
             }
         }
         let next = shared.timer().next();
         tokio::select! {
-            () = alarm.until(next) => {}
-            () = shared.swapped.notified() => {}
+            biased;
             () = shared.stopping() => return,
+            () = shared.swapped.notified() => {}
+            () = alarm.until(next) => {}
         }
     }
 }
