@@ -7,6 +7,7 @@ use std::time::Duration;
 use rhai::{Dynamic, EvalAltResult};
 use signalbox_core::journal::Failure;
 
+use crate::clock::elapsed;
 use crate::fault::{HostResult, terminated, thrown};
 use crate::link::Link;
 use crate::operations;
@@ -144,7 +145,7 @@ impl State {
     /// Sends what is due and takes in what has come.
     fn attend(&mut self) {
         let Some(run) = &mut self.run else { return };
-        if !run.announced && run.began.elapsed() >= ANNOUNCE_AFTER {
+        if !run.announced && elapsed(run.began) >= ANNOUNCE_AFTER {
             run.announced = true;
             self.link.push(&FromCell::Began { run: run.start.run });
             self.link.flush();

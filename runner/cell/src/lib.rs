@@ -57,8 +57,12 @@ pub fn run(options: &Options) -> ExitCode {
 
 /// The life of a cell in the calling thread, **without a sandbox**, until the other end of the
 /// socket is closed. For tests and simulations that have many cells in one process; a runner never
-/// evaluates a script this way.
-pub fn run_in_this_thread(socket: std::os::unix::net::UnixStream) {
+/// evaluates a script this way. The clock is all the time there is to scripts: computing takes none.
+pub fn run_in_this_thread(
+    socket: std::os::unix::net::UnixStream,
+    clock: std::sync::Arc<dyn signalbox_core::clock::Clock>,
+) {
+    clock::set_own(clock);
     serve::serve(link::Link::new(Box::new(socket)), 0);
 }
 

@@ -3,7 +3,7 @@
 //! One thread does everything: it reads when it needs a frame, and looks for news while it
 //! evaluates. Recalls and stops are obeyed the moment they are seen, whatever is in line before.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ pub(crate) struct Link {
     current: Option<u32>,
     unwind: bool,
     /// Outcomes of its effects that nobody has looked at.
-    outcomes: HashMap<Key, Outcome>,
+    outcomes: BTreeMap<Key, Outcome>,
     /// How many were looked at.
     seen: u32,
     closed: bool,
@@ -51,7 +51,7 @@ impl Link {
             queue: VecDeque::new(),
             current: None,
             unwind: false,
-            outcomes: HashMap::new(),
+            outcomes: BTreeMap::new(),
             seen: 0,
             closed: false,
         }
@@ -154,7 +154,7 @@ impl Link {
     pub(crate) fn take_outcomes(&mut self) -> Vec<(Key, Outcome)> {
         self.seen =
             self.seen.saturating_add(u32::try_from(self.outcomes.len()).unwrap_or(u32::MAX));
-        self.outcomes.drain().collect()
+        std::mem::take(&mut self.outcomes).into_iter().collect()
     }
 
     /// Waits for any outcome. Answers whether there is one; if not, the run must stop.

@@ -190,7 +190,7 @@ impl Run {
     /// What waits to be recorded, when it has waited for long enough.
     pub(crate) fn take_due(&mut self) -> Option<Chunk> {
         let due = self.chunk_bytes >= FLUSH_BYTES
-            || self.waiting.is_some_and(|since| since.elapsed() >= FLUSH_AFTER);
+            || self.waiting.is_some_and(|since| crate::clock::elapsed(since) >= FLUSH_AFTER);
         due.then(|| self.take_chunk())
     }
 

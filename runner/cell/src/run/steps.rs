@@ -170,7 +170,8 @@ impl Run {
     }
 
     fn note(&mut self, scope: &Scope, state: State, error: Option<String>) {
-        let duration = i64::try_from(scope.began.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let duration =
+            i64::try_from(crate::clock::elapsed(scope.began).as_micros()).unwrap_or(i64::MAX);
         self.wait_for_record(scope.shown.len() + 64);
         self.chunk.steps.push(StepRecord {
             id: scope.shown.clone(),

@@ -113,7 +113,7 @@ impl Withheld {
 /// Every queued run.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    queues: HashMap<WorkspaceName, Queue>,
+    queues: BTreeMap<WorkspaceName, Queue>,
     spots: HashMap<i64, Spot>,
     /// Runs with a limit on their key, queued or begun, until they end.
     keyed: HashMap<i64, Keyed>,
