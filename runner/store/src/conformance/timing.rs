@@ -366,7 +366,7 @@ pub(crate) async fn a_failure_whose_rerun_was_skipped_waits_for_somebody_still(p
     let holder = NewRun { turn: turn.clone(), ..kit.run() };
     assert_eq!(kit.accept_one(Kit::plain(holder)).await, Accepted::Queued);
     let of = claim.run.id.clone();
-    let again = NewRun { trigger: Trigger::Retry { of }, turn, ..kit.run() };
+    let again = NewRun { trigger: Trigger::Retry { of, root: None }, turn, ..kit.run() };
     assert_eq!(kit.accept_one(Kit::plain(again)).await, Accepted::Skipped);
     assert_eq!(dead(&kit).await, [claim.run.id]);
 }

@@ -175,7 +175,7 @@ pub(crate) async fn a_run_that_must_yield_yields_as_its_successor_too(place: &dy
     let claim = kit.claim_one("one").await;
     let second = queue(&kit, turn()).await;
     assert_eq!(kit.displaced().await.unwrap(), [Displaced::Cancel(first.clone())]);
-    let trigger = Trigger::Continue { of: first };
+    let trigger = Trigger::Continue { of: first, root: None };
     let successor = NewRun { trigger, turn: turn(), ..kit.run() };
     let next = successor.id.clone();
     kit.write(succeed_by(&claim, 1, successor)).await;
@@ -189,7 +189,7 @@ pub(crate) async fn a_run_that_must_yield_yields_as_its_successor_too(place: &dy
     queue(&kit, turn()).await;
     kit.displaced().await.unwrap();
     let turn = Turn { key: Some("other".to_owned()), ..turn() };
-    let trigger = Trigger::Continue { of: second };
+    let trigger = Trigger::Continue { of: second, root: None };
     let successor = NewRun { trigger, turn, ..kit.run() };
     let next = successor.id.clone();
     kit.write(succeed_by(&claim, 1, successor)).await;
