@@ -1,5 +1,7 @@
 //! What every part of a plan is evaluated with.
 
+use std::rc::Rc;
+
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Scope};
 use signalbox_core::Value;
 use signalbox_core::codes::Code as ErrorCode;
@@ -38,8 +40,8 @@ pub(super) struct Flow<'a> {
 /// What code sees beside the inputs.
 #[derive(Clone, Default)]
 pub(super) struct Frame {
-    /// Results of steps by id.
-    pub(super) steps: Map,
+    /// Results of steps by id. Every item of a `foreach` has a frame: they share them.
+    steps: Rc<Map>,
     /// `item` and `index`, `error`, ...
     names: Vec<(&'static str, Dynamic)>,
 }
@@ -58,7 +60,7 @@ impl Frame {
 
     /// Adds the result of a step.
     pub(super) fn add(&mut self, id: &str, result: Value) {
-        self.steps.insert(id.into(), to_dynamic(result));
+        Rc::make_mut(&mut self.steps).insert(id.into(), to_dynamic(result));
     }
 }
 
@@ -92,7 +94,7 @@ impl Flow<'_> {
     pub(super) fn value_of(&self, code: &Code, frame: &Frame) -> Result<Value, Broken> {
         let mut scope = Scope::new();
         scope.push_constant_dynamic("inputs", self.inputs.clone());
-        let steps = if code.sees_steps { frame.steps.clone() } else { Map::new() };
+        let steps = if code.sees_steps { Map::clone(&frame.steps) } else { Map::new() };
         scope.push_constant_dynamic("steps", Dynamic::from_map(steps));
         for (name, value) in &frame.names {
             scope.push_constant_dynamic(*name, value.clone());

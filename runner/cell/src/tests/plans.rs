@@ -175,10 +175,10 @@ fn what_is_no_list_cannot_be_gone_through() {
 fn many_items_side_by_side_are_done_and_too_many_end_the_run() {
     let list = |many: u32| step("list", &format!("let a = []; a.pad({many}, true); a"));
     let work = |parallel| each("steps.list", parallel, step("w", "state::add(\"n\", 1)"));
-    let record = late(&[list(4_000), work(8), step("end", "[steps.w.len(), state::get(\"n\")]")]);
-    assert_eq!(record.json(), "[4000,4000]");
+    let record = late(&[list(2_000), work(8), step("end", "[steps.w.len(), state::get(\"n\")]")]);
+    assert_eq!(record.json(), "[2000,2000]");
     for parallel in [1, 8] {
-        let record = late(&[list(100_000), work(parallel)]);
+        let record = late(&[list(50_000), work(parallel)]);
         let (reason, error) = record.error();
         assert_eq!((reason, error.code), (Reason::LimitExceeded, Code::LimitExceeded));
         assert!(error.message.contains("10000 effects"), "{}", error.message);
