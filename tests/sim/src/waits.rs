@@ -1,5 +1,6 @@
 //! What runs that wait do when somebody sets the wall clock: the real engine, without faults.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,7 +86,7 @@ fn sleeping(test: impl AsyncFnOnce(&Sleeper)) {
         let report = handle.sync(HintKind::Cli, Some(Duration::from_mins(1))).await.unwrap();
         assert!(report.unwrap().is_good());
         let flow = "ops/nap".parse().unwrap();
-        let inputs = Value::map::<0>([]);
+        let inputs = Value::Map(BTreeMap::new());
         let request = StartRequest { flow, inputs, idempotency_key: None };
         let run = handle.start(request).await.unwrap().run;
         let sleeper = Sleeper { handle, run, clock: Arc::clone(&clock) };
