@@ -29,8 +29,6 @@ mod revisions;
 mod store;
 mod timeline;
 mod trace;
-#[cfg(test)]
-mod waits;
 mod world;
 
 use std::path::{Path, PathBuf};
