@@ -157,6 +157,12 @@ mod tests {
         let shown = render(&[well, ill], now, Some(100));
         let shown = anstream::adapter::strip_str(&shown).to_string();
         assert!(shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
-        insta::assert_snapshot!(shown);
+        let rows: Vec<Vec<_>> =
+            shown.lines().map(|line| line.split_whitespace().collect()).collect();
+        let row = "homeops-platform ok 1204 2 0.2% 38 ms 1.2 s 1h 2h";
+        assert_eq!(rows[1].join(" "), row, "{shown}");
+        assert_eq!(rows[2].join(" "), "homeops-financial bad 0 0 - - - 1h -", "{shown}");
+        let told = "alarm since 2h: homeops-financial/atom-nightly-scan has not succeeded for 26h";
+        assert!(shown.ends_with(told), "{shown}");
     }
 }
