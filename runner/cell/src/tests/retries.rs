@@ -8,7 +8,7 @@ use signalbox_core::codes::Code;
 use signalbox_core::journal::{Failure, Outcome};
 use signalbox_core::retry::Retry;
 use signalbox_core::run::State;
-use signalbox_core::value::encode;
+use signalbox_core::value::{decode, encode};
 
 use super::Runner;
 use super::plans::{each, needing, plan, step};
@@ -205,6 +205,22 @@ fn a_pause_that_the_other_side_asks_for_is_kept_to() {
         let pauses = pauses(&record);
         assert!(pauses.len() == 1 && (least..=most).contains(&pauses[0]), "{after}: {pauses:?}");
     }
+}
+
+#[test]
+fn no_try_of_a_step_begins_after_its_budget() {
+    let mut step = tried(5, step("a", "throw `no ${state::add(\"n\", 1)}`"));
+    step.retry.iter_mut().for_each(|retry| retry.budget = Some(Duration::from_mins(10)));
+    let plan = plan(&[step]);
+    let record = Runner::new().late(&plan, &[]);
+    assert_eq!((pauses(&record).len(), record.error().1.message.as_str()), (4, "no 5"));
+    // As if the first try had begun an hour ago.
+    let mut began = record.journal.into_iter().find(|entry| entry.kind == "now").unwrap();
+    let Outcome::Done(bytes) = &began.outcome else { panic!("{began:?}") };
+    let moment = decode(bytes).unwrap().as_int().unwrap();
+    began.outcome = Outcome::Done(encode(&Value::Int(moment - 3_600_000_000)));
+    let record = Runner::new().late(&plan, &[began]);
+    assert_eq!((pauses(&record).len(), record.error().1.message.as_str()), (0, "no 1"));
 }
 
 #[test]
