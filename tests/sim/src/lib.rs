@@ -38,9 +38,9 @@
 //! | slots of a pause are owed | 2 | a slot from before the end of the pause fired |
 //! | of missed slots only the latest fires, or none | 2 | slots are lost |
 //! | a slot whose jitter is not over is settled | 38 | a slot is lost |
-//! | slots that replace a run fire in any order | 10 | a slot is lost |
 //! | a key takes one more | 1 | a key over its limit |
 //! | a key is free after a restart | 93 | a key over its limit |
+//! | a full key keeps nobody out | 24 | taken with as many open runs as the key takes |
 //! | debounce does not wait | 2 | a run began before it was due |
 //! | priorities are worth nothing | 2 | a run went before a more urgent one |
 //! | deliveries have no key | 0 | one delivery is two runs |
