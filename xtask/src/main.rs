@@ -30,7 +30,15 @@ enum Command {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
-    /// Simulates seeds on demand; `test` simulates the first thousand
+    /// Simulates the life of a runner under faults, as often as wanted
+    ///
+    /// Each seed is another life: what people do, what goes wrong, how long everything takes. Seeds
+    /// that break a promise are printed with what happened in them, ten at most. `cargo xtask test`
+    /// simulates the first thousand.
+    ///
+    /// A seed does the same every time. To see one again:
+    ///     cargo xtask sim --from SEED --trace
+    #[command(verbatim_doc_comment)]
     Sim {
         /// How many seeds
         #[arg(long, default_value_t = 1_000)]

@@ -17,6 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::Notify;
 
 use crate::catalogue::DEADLY;
+use crate::clock::SimClock;
 use crate::faults::Faults;
 use crate::model::Model;
 
@@ -50,7 +51,7 @@ impl Cells for SimCells {
                 faults: Arc::clone(&self.faults),
                 model: self.model.clone(),
                 engine: pumps,
-                thread: Thread::spawn()?,
+                thread: Thread::spawn(self.faults.clock())?,
                 killed: Arc::clone(&killed),
             };
             tokio::spawn(pump.run());
@@ -97,14 +98,18 @@ impl Pump {
                 }
             }
             let killed = Arc::clone(&self.killed);
+            self.faults.now();
             tokio::select! {
-                read = self.engine.read_buf(&mut inbound) => if read.unwrap_or(0) == 0 { return },
+                biased;
                 () = killed.notified() => return,
+                read = self.engine.read_buf(&mut inbound) => if read.unwrap_or(0) == 0 { return },
             }
+            let mut frames = Vec::new();
             while let Ok(Some((frame, taken))) = read_frame::<ToCell>(&inbound) {
                 inbound.drain(..taken);
-                self.thread.send(frame);
+                frames.push(frame);
             }
+            self.thread.send(frames);
             let way = if self.faults.happens(self.faults.rates.slow) { 120 } else { 1 };
             tokio::time::sleep(self.faults.dice.millis(way)).await;
         }
@@ -166,12 +171,12 @@ struct Thread {
 }
 
 impl Thread {
-    fn spawn() -> io::Result<Self> {
+    fn spawn(clock: Arc<SimClock>) -> io::Result<Self> {
         let (socket, theirs) = UnixStream::pair()?;
         socket.set_read_timeout(Some(PATIENCE))?;
         std::thread::Builder::new()
             .stack_size(signalbox_cell::STACK)
-            .spawn(move || signalbox_cell::run_in_this_thread(theirs))?;
+            .spawn(move || signalbox_cell::run_in_this_thread(theirs, clock))?;
         Ok(Self {
             socket,
             inbound: Vec::new(),
@@ -183,9 +188,17 @@ impl Thread {
         })
     }
 
-    fn send(&mut self, frame: ToCell) {
+    /// All at once: which of them the cell sees first is not a matter of its speed.
+    fn send(&mut self, frames: Vec<ToCell>) {
         let mut bytes = Vec::new();
-        write_frame(&frame, &mut bytes).expect("what the engine could send fits a frame");
+        for frame in frames {
+            write_frame(&frame, &mut bytes).expect("what the engine could send fits a frame");
+            self.note(frame);
+        }
+        self.socket.write_all(&bytes).expect("the thread of a cell listens");
+    }
+
+    fn note(&mut self, frame: ToCell) {
         match frame {
             ToCell::Start(start) => {
                 let Start { run, about, .. } = *start;
@@ -202,7 +215,6 @@ impl Thread {
             | ToCell::Forget { .. }
             | ToCell::Journal { .. } => {}
         }
-        self.socket.write_all(&bytes).expect("the thread of a cell listens");
     }
 
     /// Waits for every frame that the cell owes.

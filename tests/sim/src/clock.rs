@@ -16,25 +16,38 @@ pub(crate) struct SimClock {
     /// The moment that the clock showed at an instant of the present life.
     set: Mutex<(Timestamp, Option<Instant>)>,
     seen: AtomicI64,
+    /// The latest moment that it has shown.
+    latest: AtomicI64,
     jumped: Notify,
 }
 
 impl SimClock {
     pub(crate) fn at(start: Timestamp) -> Self {
         let set = Mutex::new((start, None));
-        Self { set, seen: AtomicI64::new(start.0), jumped: Notify::new() }
+        let (seen, latest) = (AtomicI64::new(start.0), AtomicI64::new(start.0));
+        Self { set, seen, latest, jumped: Notify::new() }
+    }
+
+    /// The latest moment that it has shown.
+    pub(crate) fn latest(&self) -> Timestamp {
+        Timestamp(self.latest.load(Ordering::SeqCst))
+    }
+
+    fn show(&self, moment: Timestamp) {
+        self.seen.store(moment.0, Ordering::SeqCst);
+        self.latest.fetch_max(moment.0, Ordering::SeqCst);
     }
 
     /// Goes on from a moment in the runtime of the caller.
     pub(crate) fn resume(&self, from: Timestamp) {
         *self.set.lock().unwrap_or_else(PoisonError::into_inner) = (from, Some(Instant::now()));
-        self.seen.store(from.0, Ordering::SeqCst);
+        self.show(from);
     }
 
     /// Goes on while no runtime is there.
     pub(crate) fn pass(&self, time: Duration) {
         let to = Timestamp(self.seen.load(Ordering::SeqCst)).plus(time);
-        self.seen.store(to.0, Ordering::SeqCst);
+        self.show(to);
     }
 
     /// Sets the clock, forwards or backwards; alarms notice.
@@ -51,7 +64,7 @@ impl Clock for SimClock {
         if tokio::runtime::Handle::try_current().is_ok() {
             let (from, at) = *self.set.lock().unwrap_or_else(PoisonError::into_inner);
             let now = at.map_or(from, |at| from.plus(at.elapsed()));
-            self.seen.store(now.0, Ordering::SeqCst);
+            self.show(now);
         }
         Timestamp(self.seen.load(Ordering::SeqCst))
     }
@@ -80,8 +93,9 @@ impl Alarm for SimAlarm {
                 return;
             }
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                biased;
                 () = jumped => {}
+                () = tokio::time::sleep(wait) => {}
             }
         })
     }

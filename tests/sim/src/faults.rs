@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signalbox_core::clock::Clock as _;
+use signalbox_core::clock::{Clock as _, Timestamp};
 use tokio::sync::Notify;
 
 use crate::clock::SimClock;
@@ -55,7 +55,7 @@ pub(crate) struct Faults {
     quiet: AtomicBool,
     crashed: AtomicBool,
     died: Notify,
-    model: Model,
+    pub(crate) model: Model,
     clock: Arc<SimClock>,
 }
 
@@ -96,6 +96,24 @@ impl Faults {
     /// Whether the runner died: whoever sees this does nothing any more.
     pub(crate) fn is_crashed(&self) -> bool {
         self.crashed.load(Ordering::SeqCst)
+    }
+
+    /// The clock.
+    pub(crate) fn clock(&self) -> Arc<SimClock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// What the clock shows.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Notes what was seen of an operation: an error is a broken promise.
+    pub(crate) fn saw(&self, seen: Result<(), String>) {
+        if let Err(broken) = seen {
+            self.trace.say(|| format!("BROKEN: {broken}"));
+            self.model.known().broken.push(broken);
+        }
     }
 
     /// Notes that a read of the store was refused: a script may have been told.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use signalbox_sim::{Report, Revisions, simulate, simulate_all};
+use signalbox_sim::{Report, Revisions, repeat_all, simulate, simulate_all};
 
 /// Simulates seeds and prints those that break a promise.
 #[derive(Debug, Parser)]
@@ -26,10 +26,13 @@ struct Arguments {
     /// Prints how often each fault was met, and each end of each flow
     #[arg(long)]
     tally: bool,
+    /// Simulates each seed twice and prints those that did not happen again exactly
+    #[arg(long, conflicts_with_all = ["trace", "tally"])]
+    twice: bool,
 }
 
 fn main() -> ExitCode {
-    let Arguments { seeds, from, trace, tally } = Arguments::parse();
+    let Arguments { seeds, from, trace, tally, twice } = Arguments::parse();
     if trace {
         return match simulate(&Revisions::new(), from) {
             Ok((lines, _)) => {
@@ -43,7 +46,9 @@ fn main() -> ExitCode {
         };
     }
     let began = Instant::now();
-    let Report { broken, met } = simulate_all(from..from + seeds);
+    let range = from..from + seeds;
+    let report = if twice { repeat_all(range) } else { simulate_all(range) };
+    let Report { broken, unsteady, met } = report;
     if tally {
         for (what, times) in met {
             println!("{times:>9}  {what}");
@@ -52,11 +57,15 @@ fn main() -> ExitCode {
     for broken in &broken {
         println!("{broken}\n");
     }
-    eprintln!("{seeds} seeds from {from} in {:.1} s", began.elapsed().as_secs_f64());
-    if broken.is_empty() {
-        return ExitCode::SUCCESS;
+    let times = if twice { ", twice each" } else { "" };
+    let seconds = began.elapsed().as_secs_f64();
+    eprintln!("{seeds} seeds from {from}{times}, in {seconds:.1} s");
+    if !unsteady.is_empty() {
+        eprintln!("not the same the second time: {unsteady:?}");
     }
-    let failed: Vec<_> = broken.iter().map(|broken| broken.seed.to_string()).collect();
-    eprintln!("broken: {}", failed.join(" "));
-    ExitCode::FAILURE
+    if !broken.is_empty() {
+        let failed: Vec<_> = broken.iter().map(|broken| broken.seed.to_string()).collect();
+        eprintln!("broken: {}", failed.join(" "));
+    }
+    if broken.is_empty() && unsteady.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -7,7 +7,9 @@ use signalbox_core::RunId;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::run::State;
 
-use crate::timeline::Timeline;
+use crate::catalogue::Asked;
+use crate::timeline::{Pause, Timeline};
+use crate::watch::Watch;
 
 /// What is known, shared by everything that acts.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +22,8 @@ pub(crate) struct Known {
     pub(crate) requests: BTreeMap<i64, Requested>,
     /// Runs that were accepted: whoever asked has the answer.
     pub(crate) accepted: BTreeSet<RunId>,
+    /// Runs that begin at a step of another one.
+    pub(crate) from_step: BTreeSet<RunId>,
     /// Runs whose end somebody asked for.
     pub(crate) cancelled: BTreeSet<RunId>,
     /// How often the cell of a run was lost.
@@ -34,8 +38,14 @@ pub(crate) struct Known {
     pub(crate) broken: Vec<String>,
     /// When everything was live for the first time.
     pub(crate) first_live: Option<Timestamp>,
+    /// When everything had ended; only slots fire later.
+    pub(crate) settled: Option<Timestamp>,
     /// When the runner was well.
     pub(crate) timeline: Timeline,
+    /// Pauses of schedules that somebody asked for.
+    pub(crate) pauses: Vec<Pause>,
+    /// What the store was seen to do.
+    pub(crate) watch: Watch,
 }
 
 /// A request to start a run.
@@ -43,6 +53,8 @@ pub(crate) struct Known {
 pub(crate) struct Requested {
     /// `workspace/flow`.
     pub(crate) flow: String,
+    /// Who asks for it.
+    pub(crate) asked: Asked,
     /// Whether it has an idempotency key: then it is asked for again until it is answered.
     pub(crate) keyed: bool,
     /// The run, once it was answered.
@@ -71,17 +83,21 @@ impl Model {
 
 impl Known {
     /// A new request's number.
-    pub(crate) fn request(&mut self, flow: String, keyed: bool) -> i64 {
+    pub(crate) fn request(&mut self, flow: String, asked: Asked, keyed: bool) -> i64 {
         let number = i64::try_from(self.requests.len()).unwrap_or(0) + 1;
-        self.requests.insert(number, Requested { flow, keyed, run: None });
+        self.requests.insert(number, Requested { flow, asked, keyed, run: None });
         number
     }
 
-    /// Notes the answer to a request.
-    pub(crate) fn answered(&mut self, number: i64, run: RunId) {
+    /// Notes the answer to a request: whoever asks again with the same key gets the same.
+    pub(crate) fn answered(&mut self, number: i64, run: &RunId) {
         self.accepted.insert(run.clone());
-        if let Some(request) = self.requests.get_mut(&number) {
-            request.run = Some(run);
+        let Some(request) = self.requests.get_mut(&number) else { return };
+        if let Some(before) = request.run.replace(run.clone())
+            && request.keyed
+            && before != *run
+        {
+            self.broken.push(format!("request {number} is run {before}, and run {run}"));
         }
     }
 }

@@ -84,6 +84,19 @@ impl FaultyStore {
         done
     }
 
+    /// Whoever was suspended until a moment is woken at that moment at the latest.
+    fn is_woken(&self, done: &[Written]) -> Result<(), String> {
+        let due = *self.inner.due().borrow();
+        for written in done {
+            if let Written::Suspended { until: Some(until), .. } = written
+                && due.is_none_or(|due| due > *until)
+            {
+                return Err(format!("a run waits until {until}, and the next moment is {due:?}"));
+            }
+        }
+        Ok(())
+    }
+
     /// The way there or back.
     async fn way(&self) {
         let dice = &self.faults.dice;
@@ -100,13 +113,20 @@ impl FaultyStore {
     }
 }
 
-/// Performs an operation of the inner store with faults around it.
+/// Performs an operation of the inner store with faults around it. What it did can be shown to
+/// somebody right after, whoever else is told of it.
 macro_rules! through {
     ($self:ident, $kind:ident, $operation:ident($($argument:expr),*)) => {
+        through!($self, $kind, $operation($($argument),*), |_| Ok(()))
+    };
+    ($self:ident, $kind:ident, $operation:ident($($argument:expr),*), $seen:expr) => {
         Box::pin(async move {
             let name = stringify!($operation);
             $self.before(Kind::$kind, name).await?;
             let done = at_once($self.inner.$operation($($argument),*));
+            if let Ok(done) = &done {
+                $self.faults.saw(($seen)(done));
+            }
             $self.after(Kind::$kind, name, done).await
         })
     };
@@ -120,7 +140,12 @@ fn at_once<T>(operation: Reply<'_, T>) -> Result<T, Error> {
 
 impl Store for FaultyStore {
     fn accept(&self, batch: Vec<Accept>) -> Reply<'_, Vec<Accepted>> {
-        through!(self, Writes, accept(batch))
+        let asked = batch.clone();
+        through!(self, Writes, accept(batch), |done: &Vec<Accepted>| {
+            let mut known = self.faults.model.known();
+            let mut both = asked.iter().zip(done);
+            both.try_for_each(|(accept, accepted)| known.watch.accepted(accept, accepted))
+        })
     }
 
     fn ready(&self) -> Arc<Notify> {
@@ -132,7 +157,12 @@ impl Store for FaultyStore {
     }
 
     fn claim(&self, want: Vec<Want>) -> Reply<'_, Vec<Claim>> {
-        through!(self, Reads, claim(want))
+        through!(self, Reads, claim(want), |claims: &Vec<Claim>| {
+            let is_over = |run: &RunId| {
+                at_once(self.inner.run(run)).is_ok_and(|view| view.summary.state.is_terminal())
+            };
+            self.faults.model.known().watch.claimed(claims, self.faults.now(), &is_over)
+        })
     }
 
     fn next_due(&self) -> Option<Timestamp> {
@@ -153,7 +183,14 @@ impl Store for FaultyStore {
     }
 
     fn commit(&self, batch: Vec<Write>) -> Reply<'_, Vec<Written>> {
-        through!(self, Writes, commit(batch))
+        let asked = batch.clone();
+        through!(self, Writes, commit(batch), |done: &Vec<Written>| {
+            let mut known = self.faults.model.known();
+            let mut both = asked.iter().zip(done);
+            both.try_for_each(|(write, written)| known.watch.wrote(write, written))?;
+            drop(known);
+            self.is_woken(done)
+        })
     }
 
     fn journal<'a>(&'a self, run: &'a RunId) -> Reply<'a, Vec<Entry>> {
@@ -169,11 +206,17 @@ impl Store for FaultyStore {
     }
 
     fn expire(&self, now: Timestamp) -> Reply<'_, Expired> {
-        through!(self, Writes, expire(now))
+        let clock = self.faults.now();
+        through!(self, Writes, expire(now), |done: &Expired| {
+            self.faults.model.known().watch.expired(now, clock, done)
+        })
     }
 
     fn accept_with(&self, accept: Accept, record: Chunk) -> Reply<'_, Accepted> {
-        through!(self, Writes, accept_with(accept, record))
+        let asked = accept.clone();
+        through!(self, Writes, accept_with(accept, record), |done: &Accepted| {
+            self.faults.model.known().watch.accepted(&asked, done)
+        })
     }
 
     fn dismiss<'a>(&'a self, run: &'a RunId, at: Timestamp) -> Reply<'a, bool> {
@@ -222,11 +265,21 @@ impl Store for FaultyStore {
     }
 
     fn pause(&self, what: Pausable, at: Timestamp) -> Reply<'_, bool> {
-        through!(self, Writes, pause(what, at))
+        let paused = what.clone();
+        through!(self, Writes, pause(what, at), |_: &bool| {
+            self.faults.model.known().watch.paused(&paused);
+            Ok(())
+        })
     }
 
     fn resume(&self, what: Pausable, at: Timestamp) -> Reply<'_, bool> {
-        through!(self, Writes, resume(what, at))
+        let resumed = what.clone();
+        through!(self, Writes, resume(what, at), |changed: &bool| {
+            if *changed {
+                self.faults.model.known().watch.resumed(&resumed, at);
+            }
+            Ok(())
+        })
     }
 
     fn state_get<'a>(

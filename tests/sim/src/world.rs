@@ -86,6 +86,8 @@ impl<'a> World<'a> {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .start_paused(true)
+                // What the thread of the store wakes comes in its order, whenever it is seen.
+                .global_queue_interval(1)
                 .build()?;
             let part = self.lives + 1;
             let dice = Dice::of(self.seed, part);
@@ -93,6 +95,7 @@ impl<'a> World<'a> {
             let now = self.clock.now();
             let end = runtime.block_on(async {
                 self.clock.resume(now);
+                self.model.known().watch.reopened();
                 inspect::between_lives(store.as_ref(), &self.witness()).await?;
                 self.life(data, &store, &faults).await
             });
@@ -133,8 +136,9 @@ impl<'a> World<'a> {
         faults: &Arc<Faults>,
     ) -> Result<LifeEnd> {
         let started = tokio::select! {
-            started = self.start(data, store, faults) => started,
+            biased;
             () = faults.death() => return Ok(LifeEnd::Crashed),
+            started = self.start(data, store, faults) => started,
         };
         let engine = match started {
             Ok(engine) => engine,
@@ -153,8 +157,9 @@ impl<'a> World<'a> {
             trace: self.trace.clone(),
         };
         tokio::select! {
-            end = self.act(engine, &actor, faults) => end,
+            biased;
             () = faults.death() => Ok(LifeEnd::Crashed),
+            end = self.act(engine, &actor, faults) => end,
         }
     }
 
@@ -221,9 +226,15 @@ impl<'a> World<'a> {
             }
         }
         faults.end();
+        // A clock that was set back is put right: whoever waits for a moment would wait too long.
+        let behind = self.clock.latest().since(self.clock.now());
+        if !behind.is_zero() {
+            self.set_clock(i64::try_from(behind.as_secs()).unwrap_or(0) + 1);
+        }
         self.trace.say(|| "no faults from here on".to_owned());
         while acts.join_next().await.is_some() {}
         self.settle(actor).await?;
+        self.model.known().settled = Some(self.clock.now());
         self.model.known().timeline.end(self.clock.now());
         engine.stop().await.context("the orderly stop at the end")?;
         Ok(LifeEnd::Done)
@@ -243,13 +254,18 @@ impl<'a> World<'a> {
     }
 
     fn jump(&self) {
-        let from = self.clock.now();
         let by = *self.dice.pick(&JUMPS).unwrap_or(&0);
-        let to = self.clock.jump(by);
         self.trace.met(&format!("the clock jumps by {by} s"));
+        self.set_clock(by);
+    }
+
+    fn set_clock(&self, by_seconds: i64) {
+        let from = self.clock.now();
+        let to = self.clock.jump(by_seconds);
         let mut known = self.model.known();
         known.timeline.jump(from, to);
         known.jumps += 1;
+        known.watch.jumped();
     }
 
     /// Waits until every run has ended, and a last push is live.
@@ -262,6 +278,10 @@ impl<'a> World<'a> {
         };
         for number in unanswered {
             actions::request(actor, number).await;
+        }
+        let pauses = self.model.known().pauses.len();
+        for pause in 0..pauses {
+            ensure!(actions::go_on(actor, pause).await, "schedules cannot go on");
         }
         self.branch.push(self.dice.below(self.branch.commits() - 1));
         let report = actor.handle.sync(HintKind::Cli, Some(Duration::from_mins(2))).await?;
