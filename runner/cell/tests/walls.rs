@@ -53,6 +53,7 @@ fn call(number: libc::c_long, arguments: [usize; 4]) -> io::Result<()> {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "what the kernel must refuse, whatever is done here")]
 const ATTEMPTS: &[Attempt] = &[
     Attempt { name: "read a file", end: EPERM, act: || fs::read("/etc/passwd").map(drop) },
     Attempt { name: "write a file", end: EPERM, act: || fs::write("/tmp/left", "x") },
@@ -170,6 +171,7 @@ fn main() -> ExitCode {
 
 /// Behind the walls: tries what the name says. `wait` says which level it has and waits for the end
 /// of standard input.
+#[expect(clippy::exit, reason = "the end of the process says what came of the attempt")]
 fn taken(name: &str, least: Level) -> ExitCode {
     let name = name.to_owned();
     signalbox_cell::behind_walls(&Options { memory: MEMORY, least }, move |reached| {
