@@ -67,7 +67,7 @@ fn every_command_that_prints_data_can_print_json() {
 }
 
 /// Names of values that are no name of something live.
-const NOT_LIVE: [&str; 27] = [
+const NOT_LIVE: [&str; 28] = [
     "ADDR",
     "BRANCH",
     "CODE",
@@ -79,6 +79,7 @@ const NOT_LIVE: [&str; 27] = [
     "FORMAT",
     "JSON",
     "KEY",
+    "LEVEL",
     "MOMENT",
     "N",
     "NAME",

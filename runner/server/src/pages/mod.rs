@@ -1,6 +1,5 @@
 //! Pages for people: made on the server, complete without scripts. The one script only asks for the
-//! page again when something happened. Addresses are relative, so that a proxy may put the pages
-//! below any path.
+//! page again when something happened. Addresses are relative: a proxy may put them below any path.
 
 mod diagnostic;
 mod health;
@@ -48,7 +47,7 @@ pub(crate) fn routes() -> Router<App> {
 /// Whether a person asks for a page, and is better served with a form than with a problem.
 pub(crate) fn is_page(request: &Request) -> bool {
     let path = request.uri().path();
-    let is_one = path == OVERVIEW || path == SCHEDULES || path.starts_with("/runs/");
+    let is_one = [OVERVIEW, SCHEDULES].contains(&path) || path.starts_with("/runs/");
     request.method() == Method::GET && is_one
 }
 
