@@ -1,6 +1,5 @@
 //! Story 2: the commands that list, explain and keep.
 
-use std::process::Command;
 
 use serde_json::{Value, json};
 use signalbox_e2e::{Road, Scene, column};
@@ -131,23 +130,6 @@ fn explain_knows_codes_and_completion_is_a_script() {
     road.cli(&["explain", "SB9999"]).ends(2);
     let script = road.cli(&["completion", "bash"]).ends(0);
     assert!(script.stdout.contains("signalbox"), "{}", script.stdout);
-}
-
-#[test]
-fn bash_completes_commands_and_other_shells_know_them_all() {
-    let road = road();
-    let script = road.cli(&["completion", "bash"]).ends(0).stdout;
-    let ask = "\nCOMP_WORDS=(signalbox que)\nCOMP_CWORD=1\n_signalbox signalbox que signalbox\n\
-               echo \"${COMPREPLY[@]}\"\n";
-    let bash =
-        Command::new("bash").args(["--noprofile", "--norc", "-c"]).arg(script + ask).output();
-    let bash = bash.unwrap();
-    let said = String::from_utf8_lossy(&bash.stdout);
-    assert_eq!(said.trim(), "queue", "{}", String::from_utf8_lossy(&bash.stderr));
-    for shell in ["zsh", "fish"] {
-        let script = road.cli(&["completion", shell]).ends(0).stdout;
-        assert!(["queue", "show", "workspace"].iter().all(|word| script.contains(word)), "{shell}");
-    }
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn arguments(road: &Road, runner: &Runner<'_>, command: &str) -> (bool, Vec<Stri
         }
         "secret list" | "deployments" | "rollback" | "unpin" => (true, words("-w ops")),
         "sync" => (true, words("--wait")),
-        "status" | "runs" | "queue" | "calls" | "workspace list" | "flow list"
+        "status" | "health" | "runs" | "queue" | "calls" | "workspace list" | "flow list"
         | "schedule list" | "schedule next" | "webhook list" => (true, Vec::new()),
         new => panic!("say here how `{new}` is called: every command that prints data prints JSON"),
     }
