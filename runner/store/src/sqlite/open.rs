@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::contract::Error;
@@ -132,6 +133,9 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
         .map_err(|error| Error::Unusable { path: path.to_owned(), reason: error.to_string() })?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Otherwise SQLite plans a statement anew each time a value is bound that a partial index might
+    // depend on. Nothing here is planned by values: the tables have no statistics.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A page that fails to be read from a mapping is a signal, not an error.
     connection.pragma_update(None, "mmap_size", 0)?;
     Ok(connection)

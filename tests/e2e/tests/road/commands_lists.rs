@@ -1,6 +1,5 @@
 //! Story 2: the commands that list, explain and keep.
 
-
 use serde_json::{Value, json};
 use signalbox_e2e::{Road, Scene, column};
 

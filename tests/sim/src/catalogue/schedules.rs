@@ -57,11 +57,12 @@ pub(super) const FLOWS: &[Flow] = &[
     Flow {
         name: "seldom",
         file: "schedules:\n  - { cron: \"*/10 * * * *\", \
-               dynamic: '!slot.contains(\":30:00\")' }\n\
+               dynamic: '!slot.contains(\":10:00\") && !slot.contains(\":30:00\") \
+               && !slot.contains(\":50:00\")' }\n\
                run: 'state::add(run::id(), 1)'\n",
         adds: 1,
         ends: |given| match given.slot {
-            Some(slot) if slot % 3_600 == 1_800 => Ends::Skipped(Reason::NotWanted),
+            Some(slot) if slot % 1_200 == 600 => Ends::Skipped(Reason::NotWanted),
             Some(_) | None => number(1),
         },
         slots: Some(Slots { moments: Moments::Every(600), ..SLOTS }),
