@@ -8,7 +8,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -18,33 +18,21 @@ use signalbox_core::codes::Code;
 use signalbox_core::journal::Failure;
 use tokio::net::TcpStream;
 
-use crate::options::Error;
-
 /// Longest time to connect.
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// The door.
 #[derive(Debug)]
 pub(crate) struct Egress {
-    client: Client,
+    /// Made when it is first used: the machine's certificates are read for it, which takes
+    /// milliseconds that a start need not wait for.
+    client: OnceLock<Client>,
     own_ports: RwLock<Vec<u16>>,
 }
 
 impl Egress {
-    #[expect(clippy::disallowed_methods, reason = "the one door to the network")]
-    pub(crate) fn new(own_ports: &[u16]) -> Result<Self, Error> {
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .dns_resolver(Arc::new(Checked))
-            .user_agent(concat!("signalbox/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Error::Host {
-                what: "set up outgoing connections".to_owned(),
-                source: io::Error::other(error),
-            })?;
-        Ok(Self { client, own_ports: RwLock::new(own_ports.to_vec()) })
+    pub(crate) fn new(own_ports: &[u16]) -> Self {
+        Self { client: OnceLock::new(), own_ports: RwLock::new(own_ports.to_vec()) }
     }
 
     /// Never reaches this port of this machine from now on.
@@ -59,7 +47,14 @@ impl Egress {
             return Err(denied(format!("`{scheme}:` cannot be reached; only http and https")));
         }
         self.check(url, &[scheme], grants)?;
-        Ok(&self.client)
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let made = make().map_err(|error| {
+            let message = format!("outgoing connections cannot be set up: {error}");
+            Failure::permanent(Code::Internal, message)
+        })?;
+        Ok(self.client.get_or_init(|| made))
     }
 
     /// Checks that the place of a URL may be reached in one of some schemes.
@@ -131,6 +126,17 @@ impl Egress {
         }
         Ok(addresses(host).await)
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one door to the network")]
+fn make() -> Result<Client, reqwest::Error> {
+    Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT)
+        .dns_resolver(Arc::new(Checked))
+        .user_agent(concat!("signalbox/", env!("CARGO_PKG_VERSION")))
+        .build()
 }
 
 fn denied(message: String) -> Failure {
@@ -223,7 +229,7 @@ mod tests {
 
     #[test]
     fn nothing_is_reached_that_is_not_granted() {
-        let egress = Egress::new(&[8742]).unwrap();
+        let egress = Egress::new(&[8742]);
         let none = Grants::default();
         assert!(!allows(&egress, "https://example.com/", &none));
         let some = grants(&[

@@ -90,7 +90,7 @@ impl Shared {
             revisions: Revisions::new(Arc::clone(&options.store), &live),
             live: ArcSwap::from_pointee(live),
             secrets,
-            egress: Egress::new(&options.own_ports)?,
+            egress: Egress::new(&options.own_ports),
             events: Events::starting_at(options.clock.now()),
             broker: Broker::default(),
             webhook_rates: Rates::default(),
