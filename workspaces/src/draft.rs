@@ -283,6 +283,7 @@ fn assemble(
         webhooks: manifest.webhooks,
         on_call_failure: Vec::new(),
         health: None,
+        isolation: manifest.isolation,
         flows: flows.into_iter().map(|(name, parsed)| (name, parsed.flow)).collect(),
         sources: texts.keys().filter_map(digest).collect(),
         calendars: BTreeMap::new(),

@@ -13,6 +13,7 @@ use crate::handler::{Event, Handler, Handlers};
 use crate::health::Thresholds;
 use crate::ids::{Digest, FlowName, Revision, ServiceName, WorkspaceName};
 use crate::inputs::Schema;
+use crate::isolation::Level;
 pub use crate::rate::RateLimit;
 use crate::retry::Retry;
 use crate::run::Trigger;
@@ -86,6 +87,9 @@ pub struct Workspace {
     /// What is still healthy, and who is told when it is not.
     #[serde(default)]
     pub health: Option<Health>,
+    /// The isolation level below which none of its runs is evaluated.
+    #[serde(default)]
+    pub isolation: Option<Level>,
     /// Its flows.
     pub flows: BTreeMap<FlowName, Flow>,
     /// Digest of every script and library, by path from the workspace's folder.
@@ -117,6 +121,7 @@ impl Workspace {
             webhooks: BTreeMap::new(),
             on_call_failure: Vec::new(),
             health: None,
+            isolation: None,
             flows: BTreeMap::new(),
             sources: BTreeMap::new(),
             calendars: BTreeMap::new(),

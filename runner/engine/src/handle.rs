@@ -46,17 +46,20 @@ impl Engine {
     /// source. The engine takes work when this returns; the first sync may still be under way.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let (doors, isolation) = machine::doors(&options.cell, options.isolation).await?;
-        let engine = Self::start_through(options, doors).await?;
-        if let Some(level) = isolation {
-            engine.handle.shared.set_isolation(level);
-        }
-        Ok(engine)
+        Self::launch(options, doors, isolation).await
     }
 
     /// The same through other doors than those of the machine.
     pub async fn start_through(options: Options, doors: Doors) -> Result<Self, Error> {
+        Self::launch(options, doors, None).await
+    }
+
+    async fn launch(options: Options, doors: Doors, isolation: Option<u8>) -> Result<Self, Error> {
         let known = deployer::load(options.store.as_ref()).await?;
         let (shared, inbox) = Shared::open(options, doors, known)?;
+        if let Some(level) = isolation {
+            shared.set_isolation(level);
+        }
         let handle = Handle { shared: Arc::clone(&shared) };
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(dispatcher::run(Arc::clone(&shared), inbox));

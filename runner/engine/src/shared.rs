@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use signalbox_core::clock::Clock;
+use signalbox_core::isolation::Level;
 use signalbox_core::{RunId, WorkspaceName};
 use signalbox_store::Store;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -141,6 +142,11 @@ impl Shared {
 
     pub(crate) fn isolation(&self) -> Option<u8> {
         Some(self.isolation.load(Ordering::Relaxed)).filter(|level| *level != UNKNOWN)
+    }
+
+    /// Whether cells are less walled in than is demanded, as far as is known.
+    pub(crate) fn lacks_walls(&self, least: Option<Level>) -> bool {
+        least.is_some_and(|least| self.isolation().is_none_or(|reached| reached < least.number()))
     }
 
     pub(crate) fn set_isolation(&self, level: u8) {

@@ -6,6 +6,7 @@ use signalbox_core::catalog::{About, Connector, Export, Kind, ServiceUse};
 use signalbox_core::codes::Code;
 use signalbox_core::handler::Event;
 use signalbox_core::ids::{FlowName, ServiceName, WorkspaceName};
+use signalbox_core::isolation::Level;
 use signalbox_core::webhook::Webhook;
 
 use super::{calls, connectors, environment, folders, webhooks};
@@ -17,7 +18,7 @@ use crate::handlers::{self, Named};
 use crate::mark::Mark;
 use crate::yaml::Node;
 
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 19] = [
     "title",
     "description",
     "owner",
@@ -34,6 +35,7 @@ const KNOWN: [&str; 18] = [
     "on_success",
     "on_call_failure",
     "health",
+    "isolation",
     "notification_groups",
     "flow_folders",
 ];
@@ -56,6 +58,7 @@ pub(crate) struct Manifest {
     pub(crate) handlers: Vec<Named>,
     pub(crate) health: Option<ParsedHealth>,
     pub(crate) groups: BTreeMap<String, Group>,
+    pub(crate) isolation: Option<Level>,
     pub(crate) flow_folders: Vec<(String, Option<Mark>)>,
     /// Flows of its own that the file names, and where.
     pub(crate) named_flows: Vec<(FlowName, Mark)>,
@@ -78,6 +81,7 @@ impl Default for Manifest {
             handlers: Vec::new(),
             health: None,
             groups: BTreeMap::new(),
+            isolation: None,
             flow_folders: folders::usual(),
             named_flows: Vec::new(),
             webhook_marks: BTreeMap::new(),
@@ -115,11 +119,20 @@ pub(crate) fn read(node: &Node, kind: Kind, faults: &mut Faults) -> Manifest {
         handlers: handlers::read(&fields, &EVENTS, faults),
         health: alarms::health(&fields, faults),
         groups: groups::read(&fields, faults),
+        isolation: isolation(&fields, faults),
         flow_folders: folders::read(&fields, faults),
         named_flows,
         env,
         secrets,
     }
+}
+
+/// The level that a workspace demands: `isolation: { min: L2 }`.
+fn isolation(fields: &Fields<'_>, faults: &mut Faults) -> Option<Level> {
+    let entry = fields.entry("isolation")?;
+    let fields = Fields::open(&entry.node, "`isolation`", &["min"], faults)?.named_at(entry.mark);
+    fields.required("min", faults)?;
+    fields.unit("min", "`L1`, `L2` or `L3`", |text| text.parse().ok(), faults)
 }
 
 fn refuse_other_kind(fields: &Fields<'_>, kind: Kind, faults: &mut Faults) {

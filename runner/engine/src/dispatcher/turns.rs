@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use signalbox_core::answer::answer_of;
 use signalbox_core::codes::Code;
+use signalbox_core::isolation::Level;
 use signalbox_core::journal::Chunk;
 use signalbox_core::run::{Ending, Reason, RunError, State};
 use signalbox_core::why::Cells;
@@ -199,6 +200,14 @@ impl Dispatcher {
                 );
                 let error = RunError::plain(Code::CellLost, message);
                 self.fail(claim, Some(&pinned), Ending::Failed(Reason::CellLost, error));
+            }
+            Ok(pinned) if self.shared.lacks_walls(pinned.spec.isolation) => {
+                let least = pinned.spec.isolation.unwrap_or(Level::L1);
+                let message = format!(
+                    "its workspace demands isolation level {least}, which cells do not reach here"
+                );
+                let error = RunError::plain(Code::IsolationTooWeak, message);
+                self.fail(claim, Some(&pinned), Ending::Failed(Reason::Denied, error));
             }
             Ok(pinned) => {
                 let suspect = claim.lost_cells > 0 || claim.note;

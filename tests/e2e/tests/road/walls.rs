@@ -26,6 +26,22 @@ fn a_runner_does_not_start_behind_fewer_walls_than_demanded() {
 }
 
 #[test]
+fn a_run_is_refused_behind_fewer_walls_than_its_workspace_demands() {
+    let mut road = Scene::new(&[("ops", "platform", ""), ("shop", "domain", "")])
+        .file("ops/workspace.yaml", "isolation: { min: L3 }\n")
+        .file("shop/workspace.yaml", "isolation: { min: L2 }\n")
+        .script("ops/flows/hello.rhai", "1")
+        .script("shop/flows/hello.rhai", "1")
+        .road();
+    road.launch = road.launch.without(libc::SYS_unshare);
+    let runner = road.start();
+    assert_eq!(runner.result("shop/hello"), 1);
+    let refused = runner.run("ops/hello", &json!({}));
+    assert_eq!((&refused["state"], &refused["reason"]), (&json!("failed"), &json!("denied")));
+    assert_eq!(refused["error"]["code"], "SB0707", "{refused:#}");
+}
+
+#[test]
 fn a_demanded_level_that_is_reached_is_no_hindrance() {
     let mut road = Scene::platform().script("ops/flows/hello.rhai", "1").road();
     road.launch = road.launch.arg("--require-isolation").arg("L3");
