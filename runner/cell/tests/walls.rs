@@ -15,6 +15,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::OnceLock;
 
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use signalbox_cell::Options;
@@ -41,6 +42,9 @@ enum End {
 }
 
 const EPERM: End = End::Refused(libc::EPERM);
+
+/// A process of the same user, for attempts on one.
+static NEIGHBOUR: OnceLock<usize> = OnceLock::new();
 
 /// A system call with these arguments; negative answers are errors.
 #[expect(unsafe_code, reason = "only a raw call gets past the library's own checks")]
@@ -105,6 +109,14 @@ const ATTEMPTS: &[Attempt] = &[
         name: "signal another process's thread",
         end: EPERM,
         act: || call(libc::SYS_tgkill, [1, 1, 0, 0]),
+    },
+    Attempt {
+        name: "signal a neighbour's thread",
+        end: EPERM,
+        act: || {
+            let neighbour = NEIGHBOUR.get().copied().unwrap();
+            call(libc::SYS_tgkill, [neighbour, neighbour, 0, 0])
+        },
     },
     Attempt {
         name: "trace a process",
@@ -173,7 +185,10 @@ fn main() -> ExitCode {
 /// of standard input.
 #[expect(clippy::exit, reason = "the end of the process says what came of the attempt")]
 fn taken(name: &str, least: Level) -> ExitCode {
-    let name = name.to_owned();
+    let (name, neighbour) = match name.split_once('@') {
+        Some((name, neighbour)) => (name.to_owned(), neighbour.parse().ok()),
+        None => (name.to_owned(), None),
+    };
     signalbox_cell::behind_walls(&Options { memory: MEMORY, least }, move |reached| {
         if name == "wait" {
             let said = [reached.level.number(), reached.landlock.into()];
@@ -181,6 +196,7 @@ fn taken(name: &str, least: Level) -> ExitCode {
             io::copy(&mut io::stdin(), &mut io::sink()).ok();
             return;
         }
+        NEIGHBOUR.set(neighbour.unwrap_or_default()).ok();
         let attempt = ATTEMPTS.iter().find(|attempt| attempt.name == name).unwrap();
         let code = match (attempt.act)() {
             Ok(()) => DONE,
@@ -234,14 +250,27 @@ fn end_of(status: ExitStatus) -> End {
 }
 
 fn an_attempt_ends_as_it_must() {
+    let (mut neighbour, mut socket) = start(&["__taken", "wait"], None);
+    socket.read_exact(&mut [0; 2]).unwrap();
     for Attempt { name, end, .. } in ATTEMPTS {
-        let (mut child, _socket) = start(&["__taken", name], None);
+        let name = format!("{name}@{}", neighbour.id());
+        let (mut child, _socket) = start(&["__taken", &name], None);
         assert_eq!(end_of(child.wait().unwrap()), *end, "{name}");
     }
+    drop(socket);
+    assert!(neighbour.wait().unwrap().success(), "the neighbour notices nothing");
 }
 
 fn a_cell_has_nothing_around_it() {
-    let (mut child, mut socket) = start(&["__taken", "wait"], None);
+    // Ids can be given away by root only; anyone else runs the tests as an ordinary user anyway.
+    let ordinary = rustix::process::geteuid().is_root().then_some(12_345);
+    for user in [None, ordinary] {
+        nothing_is_around_a_cell_of(user);
+    }
+}
+
+fn nothing_is_around_a_cell_of(user: Option<u32>) {
+    let (mut child, mut socket) = start(&["__taken", "wait"], user);
     socket.read_exact(&mut [0; 2]).unwrap();
     let of = |file: &str| format!("/proc/{}/{file}", child.id());
     let status = fs::read_to_string(of("status")).unwrap();
@@ -253,8 +282,10 @@ fn a_cell_has_nothing_around_it() {
     // The kernel shows the rest to root only.
     if rustix::process::geteuid().is_root() {
         let ids = status.lines().find(|line| line.starts_with("Uid:")).unwrap();
-        assert_eq!(ids, "Uid:\t65534\t65534\t65534\t65534");
-        assert!(status.lines().any(|line| line.trim_end() == "Groups:"), "{status}");
+        let id = user.unwrap_or(65_534);
+        assert_eq!(ids, format!("Uid:\t{id}\t{id}\t{id}\t{id}"));
+        let groups = status.lines().any(|line| line.trim_end() == "Groups:");
+        assert!(groups || user.is_some(), "{status}");
         for space in ["mnt", "net", "ipc", "uts"] {
             let space = format!("ns/{space}");
             let own = fs::read_link(format!("/proc/self/{space}")).unwrap();
@@ -281,12 +312,18 @@ fn level_of((mut child, mut socket): (Child, UnixStream)) -> Option<[u8; 2]> {
     said.ok().map(|()| level)
 }
 
+/// What the kernel says when it is asked for the version of its landlock.
+fn kernel_has_landlock() -> bool {
+    call(libc::SYS_landlock_create_ruleset, [0, 0, 1, 0]).is_ok()
+}
+
 fn the_level_is_what_was_reached_and_never_less_than_demanded() {
     // Ids can be given away by root only; anyone else runs the tests as an ordinary user anyway.
     let ordinary = rustix::process::geteuid().is_root().then_some(12_345);
     for user in [None, ordinary] {
         let [level, landlock] = level_of(start(&["__taken", "wait"], user)).unwrap();
         assert_eq!(level, 3, "{user:?}");
+        assert_eq!(landlock == 1, kernel_has_landlock(), "{user:?}");
         for (system, _, reached) in POOR {
             for demanded in Level::ALL {
                 let landlock = if system == "no landlock" { 0 } else { landlock };

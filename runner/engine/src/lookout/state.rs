@@ -287,6 +287,26 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_handles_something_says_nothing_of_health() {
+        let lookout = lookout();
+        let thresholds = Thresholds {
+            error_rate: None,
+            success_rate: None,
+            failed_runs: Some(0),
+            average_duration: None,
+            window: Duration::from_hours(1),
+        };
+        let FlowRef { workspace, flow } = flow();
+        let gauge = Gauge::new(thresholds, hours(1));
+        lookout.state().gauges.insert(workspace.clone(), gauge);
+        for (handles, raised) in [(true, 0), (false, 1)] {
+            let ended = Ended { at: hours(1), failed: true, duration_us: 1 };
+            lookout.note((&workspace, &flow), (ended, handles), hours(1));
+            assert_eq!(lookout.due(hours(1)).raise.len(), raised, "handles: {handles}");
+        }
+    }
+
+    #[test]
     fn a_success_clears_the_alarm_and_begins_anew() {
         let lookout = lookout();
         succeed(&lookout, hours(20));
