@@ -137,12 +137,7 @@ pub fn faults(schema: &Schema, kind: Kind) -> Vec<Fault> {
         }
     };
     let raised = Raised { subject, since: Timestamp(0), why, told: Vec::new() };
-    match raised.inputs(None, schema) {
-        Value::Map(given) => {
-            schema.faults(given.iter().map(|(name, value)| (name.as_str(), Some(value))))
-        }
-        _ => Vec::new(),
-    }
+    schema.faults_of(&raised.inputs(None, schema))
 }
 
 #[cfg(test)]

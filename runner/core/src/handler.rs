@@ -265,12 +265,7 @@ pub fn faults(schema: &Schema, event: Event) -> Vec<crate::inputs::Fault> {
         service: called.then_some("service"),
         caller: called.then_some((&flow, &run)),
     };
-    match facts.inputs(schema) {
-        Value::Map(given) => {
-            schema.faults(given.iter().map(|(name, value)| (name.as_str(), Some(value))))
-        }
-        _ => Vec::new(),
-    }
+    schema.faults_of(&facts.inputs(schema))
 }
 
 #[cfg(test)]

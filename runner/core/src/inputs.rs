@@ -233,6 +233,12 @@ impl Schema {
         Ok(Value::Map(complete))
     }
 
+    /// Every fault of inputs that are all known; what is no map has none.
+    pub fn faults_of(&self, inputs: &Value) -> Vec<Fault> {
+        let Value::Map(given) = inputs else { return Vec::new() };
+        self.faults(given.iter().map(|(name, value)| (name.as_str(), Some(value))))
+    }
+
     /// Every fault of some inputs, of which a value may be unknown (`None`).
     pub fn faults<'a>(
         &self,
