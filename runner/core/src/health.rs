@@ -118,6 +118,14 @@ pub struct Ended {
     pub duration_us: u64,
 }
 
+impl Ended {
+    /// The end of a run; one that never started took no time.
+    pub fn of(failed: bool, started_at: Option<Timestamp>, at: Timestamp) -> Self {
+        let duration = at.since(started_at.unwrap_or(at)).as_micros();
+        Self { at, failed, duration_us: u64::try_from(duration).unwrap_or(u64::MAX) }
+    }
+}
+
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_core::clock::Timestamp;
+use signalbox_core::health;
 use signalbox_core::run::{Ending, Reason, State};
 use signalbox_store::contract::{Aftermath, Expired, Named, Write, Written};
 
@@ -93,7 +94,7 @@ async fn expire(shared: &Shared, now: Timestamp) -> Result<Left, Error> {
 /// Fails a run whose deadline has passed; a cell that has it is told to stop it. Between two hands
 /// nobody has it: whoever gets it looks at its deadline first. Answers whether it has ended.
 async fn fail(shared: &Shared, late: Named, at: Timestamp) -> Result<bool, Error> {
-    let write = failure(shared, &late, at).await?;
+    let (write, noted) = failure(shared, &late, at).await?;
     let told = recorder::handlers_of(&write);
     match shared.store.commit(vec![write]).await?.into_iter().next() {
         Some(Written::Claimed) => {
@@ -102,7 +103,12 @@ async fn fail(shared: &Shared, late: Named, at: Timestamp) -> Result<bool, Error
             }
         }
         Some(written @ (Written::Answered(_) | Written::Done(_))) => {
-            ended(shared, late, at);
+            match noted {
+                Some(noted) => shared.lookout.note((&late.workspace, &late.flow), noted, at),
+                None => shared.lookout.doubt(),
+            }
+            tell(shared, late.clone(), State::Failed, at);
+            shared.ended(&late.run, &Follows::Nothing);
             recorder::tell_of_handlers(shared, told, at);
             recorder::route_all(shared, written).await;
             return Ok(true);
@@ -113,18 +119,25 @@ async fn fail(shared: &Shared, late: Named, at: Timestamp) -> Result<bool, Error
     Ok(false)
 }
 
-/// The end of a run whose deadline has passed, with what it starts.
-async fn failure(shared: &Shared, late: &Named, at: Timestamp) -> Result<Write, Error> {
+/// How a run ended, for the health of its workspace, and whether it handles something.
+type Noted = (health::Ended, bool);
+
+/// The end of a run whose deadline has passed, with what it starts and how it counts.
+async fn failure(
+    shared: &Shared,
+    late: &Named,
+    at: Timestamp,
+) -> Result<(Write, Option<Noted>), Error> {
     let (reason, error) = (Reason::TimedOut, overdue());
     let ending = Ending::Failed(reason, error.clone());
-    let aftermath = match aftermath(shared, late, &ending, at).await {
+    let (aftermath, noted) = match aftermath(shared, late, &ending, at).await {
         Err(error) if error.is_permanent() => {
             tracing::error!(run = %late.run, %error, "nobody hears of the end of a run");
-            None
+            (None, None)
         }
-        known => known?,
+        known => known.map(|(aftermath, noted)| (aftermath, Some(noted)))?,
     };
-    Ok(Write::Fail { run: late.run.clone(), at, reason, error, aftermath })
+    Ok((Write::Fail { run: late.run.clone(), at, reason, error, aftermath }, noted))
 }
 
 async fn aftermath(
@@ -132,20 +145,15 @@ async fn aftermath(
     late: &Named,
     ending: &Ending,
     at: Timestamp,
-) -> Result<Option<Box<Aftermath>>, Error> {
+) -> Result<(Option<Box<Aftermath>>, Noted), Error> {
     let view = shared.store.run(&late.run).await?;
     let (attempt, started_at) = (view.summary.attempt, view.summary.started_at);
     let run = view.into_run();
-    let Some(pinned) = shared.whose_handlers(&run).await? else { return Ok(None) };
+    let noted = (health::Ended::of(true, started_at, at), run.trigger.handles());
+    let Some(pinned) = shared.whose_handlers(&run).await? else { return Ok((None, noted)) };
     let (run, pinned) = (&run, &*pinned);
-    Ok(shared.aftermath(&Ended { run, attempt, pinned, ending, started_at, at }))
-}
-
-fn ended(shared: &Shared, run: Named, at: Timestamp) {
-    let id = run.run.clone();
-    tell(shared, run, State::Failed, at);
-    shared.ended(&id, &Follows::Nothing);
-    shared.lookout.doubt();
+    let aftermath = shared.aftermath(&Ended { run, attempt, pinned, ending, started_at, at });
+    Ok((aftermath, noted))
 }
 
 fn tell(shared: &Shared, Named { run, workspace, flow }: Named, state: State, at: Timestamp) {

@@ -293,18 +293,15 @@ pub(crate) fn tell_of_handlers(shared: &Shared, handlers: Vec<RunRef>, at: Times
 }
 
 /// How a run ends that succeeds or fails by a write.
-fn ended_of(write: &Write) -> Option<Ended> {
+pub(crate) fn ended_of(write: &Write) -> Option<Ended> {
     let Write::End { ending, started_at, ended_at, .. } = write else { return None };
-    let failed = match ending.state() {
-        State::Succeeded => false,
-        State::Failed => true,
+    match ending.state() {
+        State::Succeeded => Some(Ended::of(false, Some(*started_at), *ended_at)),
+        State::Failed => Some(Ended::of(true, Some(*started_at), *ended_at)),
         State::Queued | State::Running | State::Suspended | State::Cancelled | State::Skipped => {
-            return None;
+            None
         }
-    };
-    let duration = ended_at.since(*started_at).as_micros();
-    let duration_us = u64::try_from(duration).unwrap_or(u64::MAX);
-    Some(Ended { at: *ended_at, failed, duration_us })
+    }
 }
 
 /// The handlers that a write is sure to start.

@@ -257,16 +257,20 @@ impl Dispatcher {
             aftermath,
         };
         let shared = Arc::clone(&self.shared);
+        let (ended, handles) = (recorder::ended_of(&write), claim.run.trigger.handles());
         tokio::spawn(async move {
             if let Some(written) = recorder::commit(&shared, vec![write]).await {
                 for written in written {
                     recorder::route_all(&shared, written).await;
                 }
+                if let Some(ended) = ended {
+                    let of = (&claim.run.workspace, &claim.run.flow);
+                    shared.lookout.note(of, (ended, handles), now);
+                }
                 let (run, flow) = (claim.run.id.clone(), claim.run.flow);
                 let kind = EventKind::Run { run, flow, state: State::Failed };
                 shared.events.publish(now, claim.run.workspace, kind);
                 shared.ended(&claim.run.id, &Follows::Nothing);
-                shared.lookout.doubt();
             }
         });
     }

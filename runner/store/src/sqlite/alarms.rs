@@ -179,9 +179,7 @@ pub(super) fn lately(connection: &Connection, filter: &EndedFilter) -> Result<La
         let last = if failed { &mut lately.last_failure } else { &mut lately.last_success };
         *last = (*last).max(Some(at));
         if at > filter.since {
-            let duration = at.since(started_at).as_micros();
-            let duration_us = u64::try_from(duration).unwrap_or(u64::MAX);
-            lately.ended.push(Ended { at, failed, duration_us });
+            lately.ended.push(Ended::of(failed, Some(started_at), at));
         }
     }
     Ok(lately)
