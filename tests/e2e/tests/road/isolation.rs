@@ -1,7 +1,5 @@
 //! Promises 5 and 8: a workspace sees nothing of another, and cannot hurt it.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use signalbox_e2e::{Gate, Scene, root};
 
@@ -65,13 +63,13 @@ fn a_crash_in_one_workspace_leaves_the_runs_of_another() {
     assert_eq!(gate.requests().len(), 3);
 }
 
+/// The flood is hours of work: a run that waited behind it would not end within the test.
 #[test]
 fn a_flood_in_one_workspace_does_not_delay_another() {
-    let gate = Gate::closed();
     let limits = "limits: { concurrency: 2 }";
-    let slow = "let n = 0; for i in 0..20000 { n += i; } n";
+    let slow = "let n = 0; for i in 0..20000000 { n += i; } n";
     let road = Scene::new(&[
-        ("noisy", "domain", &format!("{}, {limits}", gate.grant())),
+        ("noisy", "domain", limits),
         ("ops", "platform", ""),
         ("quiet", "domain", limits),
     ])
@@ -82,14 +80,11 @@ fn a_flood_in_one_workspace_does_not_delay_another() {
     for _ in 0..5_000 {
         runner.post(path, &json!({})).expect(202);
     }
-    let bound = Duration::from_secs(5);
     for _ in 0..10 {
-        let begun = Instant::now();
         assert_eq!(runner.result("quiet/hello"), "hello from quiet");
-        assert!(begun.elapsed() < bound, "{:?} beside a flood", begun.elapsed());
     }
     let waiting = runner.get("/workspaces/noisy")["counts"]["runs"]["queued"].as_u64();
-    assert!(waiting.is_some_and(|count| count > 0), "the flood was over before the end");
+    assert!(waiting.is_some_and(|count| count > 4_900), "the flood was no flood: {waiting:?}");
 }
 
 #[test]
