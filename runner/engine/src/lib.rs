@@ -41,6 +41,7 @@ mod secrets;
 mod shared;
 mod timer;
 mod watch;
+pub mod way;
 mod webhooks;
 mod why;
 

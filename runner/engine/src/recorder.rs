@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::events::EventKind;
 use crate::link::{Command, Ticket};
 use crate::shared::{Follows, Shared};
+use crate::way::{self, Station};
 
 /// Jobs that may wait: far more than a cell's runs can have under way at once.
 const INBOX: usize = 1024;
@@ -155,6 +156,7 @@ async fn settled(
     };
     shared.events.publish(shared.clock.now(), of.workspace.clone(), kind);
     if state.is_terminal() {
+        way::passed(&of.run, Station::Recorded);
         shared.ended(&of.run, &follows);
     }
     route_all(shared, written).await;

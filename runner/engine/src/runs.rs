@@ -23,6 +23,7 @@ use crate::options::{Error, Refused};
 use crate::random;
 use crate::recorder;
 use crate::shared::{Follows, Shared};
+use crate::way::{self, Station};
 
 /// How often, and how far apart, a run is tried to be cancelled that is between two hands.
 const CANCEL_TRIES: u32 = 500;
@@ -169,6 +170,7 @@ impl Shared {
         match accepted {
             Some(accepted @ (Accepted::Queued | Accepted::Skipped)) => {
                 let queued = accepted == Accepted::Queued;
+                way::passed(&run, Station::Accepted);
                 let state = if queued { State::Queued } else { State::Skipped };
                 let kind = EventKind::Run { run: run.clone(), flow, state };
                 self.events.publish(at, workspace, kind);

@@ -32,7 +32,9 @@ pub(crate) async fn start(
                 if number >= runs {
                     return anyhow::Ok(());
                 }
-                client.post(&path, &format!(r#"{{"inputs":{}}}"#, inputs(number))).await?;
+                let body = format!(r#"{{"inputs":{}}}"#, inputs(number));
+                let (status, answer) = client.post(&path, &body).await?;
+                ensure!(status == 202, "{answer}");
             }
         });
     }
@@ -42,20 +44,24 @@ pub(crate) async fn start(
     Ok(())
 }
 
-struct Client {
+/// A client with one connection.
+pub(crate) struct Client {
     address: String,
     stream: TcpStream,
     answer: Vec<u8>,
 }
 
 impl Client {
-    async fn connect(address: &str) -> Result<Self> {
+    /// Connects to `HOST:PORT`, or to an `http://` URL of one.
+    pub(crate) async fn connect(address: &str) -> Result<Self> {
+        let address = address.trim_start_matches("http://");
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self { address: address.to_owned(), stream, answer: Vec::new() })
     }
 
-    async fn post(&mut self, path: &str, body: &str) -> Result<()> {
+    /// Posts a JSON document; gives the status and the body of the answer.
+    pub(crate) async fn post(&mut self, path: &str, body: &str) -> Result<(u16, String)> {
         let Self { address, stream, answer } = self;
         let request = format!(
             "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
@@ -68,8 +74,10 @@ impl Client {
             let read = stream.read_buf(answer).await?;
             ensure!(read > 0, "the server hung up");
         }
-        ensure!(answer.starts_with(b"HTTP/1.1 202"), "{}", String::from_utf8_lossy(answer));
-        Ok(())
+        let text = String::from_utf8_lossy(answer);
+        let (head, body) = text.split_once("\r\n\r\n").context("an answer without an end")?;
+        let status = head.split(' ').nth(1).context("an answer without a status")?.parse()?;
+        Ok((status, body.to_owned()))
     }
 }
 

@@ -42,6 +42,27 @@ pub(crate) fn repository() -> Repo {
     repo
 }
 
+/// A repository of so many workspaces, `w0` and on, with what is written into each.
+pub(crate) fn workspaces(count: usize, fill: impl Fn(&Repo, usize)) -> Repo {
+    let repo = Repo::new();
+    let entry = |number| {
+        let kind = if number == 0 { "platform" } else { "domain" };
+        format!("  w{number}: {{ kind: {kind}, path: w{number} }}\n")
+    };
+    let entries: String = (0..count).map(entry).collect();
+    repo.write("signalbox.yaml", format!("version: 1\nworkspaces:\n{entries}"));
+    (0..count).for_each(|number| fill(&repo, number));
+    repo.commit("many workspaces");
+    repo
+}
+
+/// The same with the flow `one` of one step in each.
+pub(crate) fn workspaces_of_one_flow(count: usize) -> Repo {
+    workspaces(count, |repo, number| {
+        repo.write(&format!("w{number}/flows/one.yaml"), "run: inputs.x + 1\n");
+    })
+}
+
 /// Flows of 100 branches, eight of them at once, each of which adds to a value of the workspace's
 /// state: a durable change in a commit that only others of its eight share.
 fn fan_out(repo: &Repo) {

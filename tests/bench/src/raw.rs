@@ -21,6 +21,8 @@ pub(crate) const ROWS: &str = "raw: durable rows in batches of 200";
 pub(crate) const BRANCHES: &str = "raw: 100 durable rows in commits of 8";
 /// A round trip to a child process.
 pub(crate) const ROUND_TRIP: &str = "raw: round trip to a child";
+/// From the start of a process that does nothing until its first byte.
+pub(crate) const PROCESS: &str = "raw: a process from nothing to its first byte";
 /// 40 evaluations of fib(10) in process.
 pub(crate) const EVALUATION: &str = "raw: Rhai 40 × fib(10)";
 /// 10,000 calls of a function of the host from a script, in process.

@@ -1,6 +1,5 @@
 //! A hundred thousand schedules: how soon they stand, what comes next, and how late they fire.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -8,9 +7,10 @@ use anyhow::{Result, ensure};
 use signalbox_core::run::Trigger;
 use signalbox_engine::Handle;
 use signalbox_store::contract::RunFilter;
-use signalbox_testkit::Repo;
+use signalbox_testkit::{Repo, Serve};
 
 use crate::report::{Report, percentile};
+use crate::{fixture, process};
 
 /// Workspaces, flows of each, and schedules of each flow: 100,000 together.
 const WORKSPACES: usize = 1_000;
@@ -22,12 +22,12 @@ const PATTERNS: usize = 1_000;
 const WATCHED: Duration = Duration::from_secs(30);
 
 pub(crate) async fn measure(report: &mut Report, binary: &Path) -> Result<()> {
-    let repo = repository()?;
+    let repo = repository(SCHEDULES);
     let data = tempfile::tempdir()?;
     // The first look makes everything live; what is measured is the start after it.
-    crate::fixture::engine(&repo.path(), data.path(), binary).await?.stop().await?;
+    fixture::engine(&repo.path(), data.path(), binary).await?.stop().await?;
     let started = Instant::now();
-    let engine = crate::fixture::start(&repo.path(), data.path(), binary).await?;
+    let engine = fixture::start(&repo.path(), data.path(), binary).await?;
     let handle = engine.handle();
     ensure!(handle.next_slots(1).len() == 1, "no schedule fires");
     let start = started.elapsed().as_secs_f64() * 1e3;
@@ -47,6 +47,8 @@ pub(crate) async fn measure(report: &mut Report, binary: &Path) -> Result<()> {
     let p99 = lateness(&handle).await?;
     report.add_beside("100,000 schedules, late p99", p99, "ms", "≤ 5 ms", "");
     engine.stop().await?;
+    let each = memory(binary)?;
+    report.add_beside("100,000 schedules, memory each", each, "KiB", "≤ 1 KiB", "");
     Ok(())
 }
 
@@ -68,26 +70,38 @@ async fn lateness(handle: &Handle) -> Result<f64> {
     Ok(percentile(&mut late, 99.0))
 }
 
-fn repository() -> Result<Repo> {
-    let repo = Repo::new();
-    let mut root = "version: 1\nworkspaces:\n".to_owned();
-    let mut number = 0;
-    for workspace in 0..WORKSPACES {
-        let kind = if workspace == 0 { "platform" } else { "domain" };
-        writeln!(root, "  w{workspace}: {{ kind: {kind}, path: w{workspace} }}")?;
+/// What a schedule weighs: the memory of a runner that has them all, less that of one that has one
+/// of each flow, both started over what is live.
+fn memory(binary: &Path) -> Result<f64> {
+    let mut weights = Vec::new();
+    for schedules in [1, SCHEDULES] {
+        let (launch, mut first) = Serve::start(binary, &repository(schedules).path());
+        first.client().post("/api/v1/sync", &serde_json::json!({ "wait": 120 })).expect(200);
+        first.terminate();
+        let mut serve = launch.start();
+        // The scheduler has them all when it has answered for them.
+        serve.client().get("/api/v1/schedules/next?limit=1").expect(200);
+        weights.push(process::memory(serve.pid())? * 1024.0);
+        serve.terminate();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a hundred thousand")]
+    let more = (WORKSPACES * FLOWS * (SCHEDULES - 1)) as f64;
+    Ok((weights[1] - weights[0]) / more)
+}
+
+/// So many schedules of each flow, spread over the hour.
+fn repository(schedules: usize) -> Repo {
+    fixture::workspaces(WORKSPACES, |repo, workspace| {
         for flow in 0..FLOWS {
-            let mut file = "schedules:\n".to_owned();
-            for schedule in 0..SCHEDULES {
+            let line = |schedule| {
+                let number = (workspace * FLOWS + flow) * SCHEDULES + schedule;
                 let at = number * 7_919 % PATTERNS * 3_600 / PATTERNS;
                 let (minute, second) = (at / 60, at % 60);
-                writeln!(file, "  - {{ name: s{schedule}, cron: \"{second} {minute} * * * *\" }}")?;
-                number += 1;
-            }
-            file.push_str("run: '1'\n");
+                format!("  - {{ name: s{schedule}, cron: \"{second} {minute} * * * *\" }}\n")
+            };
+            let lines: String = (0..schedules).map(line).collect();
+            let file = format!("schedules:\n{lines}run: '1'\n");
             repo.write(&format!("w{workspace}/flows/f{flow}.yaml"), file);
         }
-    }
-    repo.write("signalbox.yaml", root);
-    repo.commit("many schedules");
-    Ok(repo)
+    })
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub use client::{Answer, Client};
 pub use repo::Repo;
-pub use serve::{Launch, Serve};
+pub use serve::{Launch, Serve, refuse};
 pub use stub::HttpStub;
 pub use tls::{Day, TlsStub};
 pub use wire::{Request, Response};

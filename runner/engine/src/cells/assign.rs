@@ -13,6 +13,7 @@ use super::active::{Active, size};
 use super::driver::Driver;
 use crate::link::{Assignment, Link};
 use crate::options::Error;
+use crate::way::{self, Station};
 
 /// Most bytes of journal in one frame, well below the largest frame.
 const JOURNAL_FRAME: usize = 1 << 20;
@@ -33,6 +34,7 @@ impl Driver {
                 let link = Link { cell: self.id, commands: self.commands.clone() };
                 let active = Active::new(assignment, &journal);
                 self.shared.link(active.id().clone(), link);
+                way::passed(active.id(), Station::Sent);
                 self.runs.insert(number, active);
                 self.order.push_back(number);
                 let too_large = frames.iter().any(|frame| self.wire.push(frame).is_err());

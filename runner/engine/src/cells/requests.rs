@@ -12,6 +12,7 @@ use super::active::{Active, Phase, Stop};
 use super::driver::Driver;
 use crate::border::{MAX_VALUE, check_value};
 use crate::recorder::{Job, Then};
+use crate::way::{self, Station};
 
 impl Driver {
     /// Takes one frame in.
@@ -95,6 +96,7 @@ impl Driver {
             return Ok(());
         }
         let head = self.head(run)?;
+        way::passed(head.id(), Station::Evaluated);
         match head.phase {
             // Stopping is sticky: what the script made of it does not count.
             Phase::Stopping { why, .. } if why != Stop::Suspend => {

@@ -22,6 +22,7 @@ use crate::link::{Assignment, CellId, Command, Message};
 use crate::recorder;
 use crate::revisions::Pinned;
 use crate::shared::{Follows, Shared};
+use crate::way::{self, Station};
 
 /// After a cell could not be started, so long before the next try.
 const START_AGAIN: Duration = Duration::from_secs(1);
@@ -192,6 +193,7 @@ impl Dispatcher {
     }
 
     async fn place(&mut self, claim: Claim) {
+        way::passed(&claim.run.id, Station::Claimed);
         match self.shared.revisions.get(claim.run.deployment).await {
             Ok(pinned) if claim.recovered > RECOVERIES => {
                 let message = format!(
