@@ -257,21 +257,25 @@ fn a_second_platform_waits_for_the_first_to_go() {
 fn a_digest_follows_what_others_declare_and_nothing_else() {
     let catalog = |files: &Files| push(None, files, false).live;
     let shop = name("shop");
-    let before = contract::digest(&shop, &catalog(&start()));
+    let before = contract::Contracts::of(&catalog(&start())).around(&shop);
     let same = [
         with(&start(), &[("shop/flows/scan.yaml", NOTHING), ("shop/workspace.yaml", "")]),
         with(&start(), &[("ops/flows/alert.yaml", &format!("# a comment\n{ALERT}"))]),
     ];
     for files in same {
-        assert_eq!(contract::digest(&shop, &catalog(&files)), before);
+        assert_eq!(contract::Contracts::of(&catalog(&files)).around(&shop), before);
     }
     let other = [
         with(&start(), &[("ops/workspace.yaml", &SEND.replace("[domains]", "[shop]"))]),
         with(&start(), &[("ops/flows/alert.yaml", NOTHING)]),
         with(&start(), &[("news/workspace.yaml", "uses: [alerts.send]\n")]),
     ];
+    let mut kept = contract::Contracts::of(&catalog(&start()));
     for files in other {
-        assert_ne!(contract::digest(&shop, &catalog(&files)), before);
+        let fresh = contract::Contracts::of(&catalog(&files)).around(&shop);
+        assert_ne!(fresh, before);
+        kept.update(&catalog(&files));
+        assert_eq!(kept.around(&shop), fresh, "what is kept from before is not what there is");
     }
 }
 

@@ -11,6 +11,7 @@ use signalbox_core::diagnostic::Diagnostic;
 use signalbox_core::source::Folder;
 use signalbox_core::{Digest, Revision, WorkspaceName};
 use signalbox_sync::hints::{Hint, HintKind, Hints};
+use signalbox_workspaces::contract::Contracts;
 use tokio::sync::{Mutex, watch};
 
 use crate::outcome::{Outcome, SyncReport};
@@ -61,13 +62,14 @@ impl Desk {
 pub(crate) struct Memory {
     /// The head that was looked at last, and a manifest on the host as it was then.
     pub(crate) seen: Option<(Revision, Option<Digest>)>,
-    /// What was read and not let live, so that it is looked at again only when something changes.
     /// Whether something was left undone that another look may do.
     pub(crate) again: bool,
     /// What was read and not let live, so that it is not read again for nothing.
     pub(crate) rejected: BTreeMap<WorkspaceName, Rejected>,
     /// The last recorded rejection of each workspace.
     pub(crate) recorded: BTreeMap<WorkspaceName, Recorded>,
+    /// What workspaces declare to each other.
+    pub(crate) contracts: Contracts,
 }
 
 /// A state of a workspace that did not go live.

@@ -18,4 +18,4 @@ mod rounds;
 
 pub use candidate::Candidate;
 pub use check::{Verdict, check};
-pub use digest::digest;
+pub use digest::Contracts;

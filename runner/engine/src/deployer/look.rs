@@ -164,6 +164,7 @@ impl Look<'_> {
     async fn run(&self, memory: &mut Memory, root: &Root) -> Result<SyncReport, Error> {
         let found = self.find(memory, root).await?;
         let verdict = self.judge(root, &found);
+        memory.contracts.update(&verdict.live);
         let mut outcomes = BTreeMap::new();
         let mut batch = Vec::new();
         let mut blobs = HashMap::new();
@@ -180,7 +181,7 @@ impl Look<'_> {
                 Err(faults) => Some(faults.clone()),
                 Ok(fresh) => verdict.rejected.get(&name).map(|faults| located(faults, fresh)),
             };
-            let contracts = contract::digest(&name, &verdict.live);
+            let contracts = memory.contracts.around(&name);
             let same =
                 |known: &&Recorded| known.identity == identity && known.contracts == contracts;
             match (faults, memory.recorded.get(&name).filter(same)) {

@@ -48,8 +48,9 @@ pub(crate) async fn rollback(
     let before = live.catalog.workspaces.get(workspace);
     let changes = plan::changes(before.map(AsRef::as_ref), Some(&spec));
     let ended_at = shared.clock.now();
+    memory.contracts.update(&verdict.live);
     let new = NewDeployment {
-        contracts: contract::digest(workspace, &verdict.live),
+        contracts: memory.contracts.around(workspace),
         outcome: DeploymentOutcome::RolledBack,
         diagnostics: Vec::new(),
         added: changes.added,
