@@ -18,6 +18,13 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// Pages in the log before a commit moves them into the database: 16 MiB. The default of 4 MiB
 /// makes a busy runner checkpoint several times a second.
 const CHECKPOINT_PAGES: u32 = 4_096;
+/// Pages of the database that the writer keeps in memory at most, in KiB. A thousand workspaces at
+/// work have the ends of three trees each in it. SQLite never gives it back, so it is what a runner
+/// weighs more for the rest of its life once it has worked: at 32 MiB, with readers of 4, that was
+/// 52 MiB after 100,000 runs that sleep.
+const WRITER_CACHE: i64 = 16_384;
+/// The same of a reader.
+const READER_CACHE: i64 = 2_048;
 /// How long a lock that is held is asked for again: a cell takes milliseconds to become itself.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 /// Statements that each connection keeps compiled; more than there are.
@@ -115,7 +122,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, Error> {
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "cache_size", -32_768)?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
 }
@@ -124,7 +131,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, Error> {
 pub(super) fn reader(path: &Path) -> Result<Connection, Error> {
     let connection =
         open(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.pragma_update(None, "cache_size", -4_096)?;
+    connection.pragma_update(None, "cache_size", -READER_CACHE)?;
     Ok(connection)
 }
 
