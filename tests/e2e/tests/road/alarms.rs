@@ -111,6 +111,22 @@ fn an_unhealthy_workspace_is_told_of_once_and_so_is_its_recovery() {
 }
 
 #[test]
+fn a_run_that_ends_while_nobody_evaluates_it_counts_for_health() {
+    let road = Scene::platform()
+        .file("ops/workspace.yaml", "health: { failed_runs: 1, window: 1m, notify: note }\n")
+        .file("ops/flows/late.yaml", "deadline: 500ms\nrun: sleep(\"1h\")\n")
+        .script("ops/flows/note.rhai", "inputs.message")
+        .road();
+    let runner = road.start();
+    for _ in 0..2 {
+        assert_eq!(runner.run("ops/late", &json!({}))["reason"], "timed_out");
+    }
+    let told = told(&runner, 1);
+    assert_eq!(told[0]["flow"], "note", "{told:#?}");
+    assert_eq!(alarms(&runner, "ops").len(), 1);
+}
+
+#[test]
 fn a_domain_tells_of_its_health_through_the_broker() {
     let road = road();
     let runner = road.start();
