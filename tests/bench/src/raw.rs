@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use crate::fixture::FIB;
 use crate::report::{Report, per_second, percentile};
@@ -107,6 +107,12 @@ fn round_trip(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// A Fibonacci number by [`FIB`].
+pub(crate) fn fib(engine: &rhai::Engine, ast: &rhai::AST, n: i64) -> Result<i64> {
+    let mut scope = rhai::Scope::new();
+    engine.call_fn(&mut scope, ast, "fib", (n,)).map_err(|error| anyhow!("{error}"))
+}
+
 fn evaluation(report: &mut Report) -> Result<()> {
     let mut engine = rhai::Engine::new();
     engine.set_max_call_levels(64);
@@ -115,7 +121,7 @@ fn evaluation(report: &mut Report) -> Result<()> {
     for _ in 0..50 {
         let started = Instant::now();
         for _ in 0..40 {
-            let _: i64 = engine.call_fn(&mut rhai::Scope::new(), &ast, "fib", (10_i64,))?;
+            fib(&engine, &ast, 10)?;
         }
         times.push(started.elapsed().as_secs_f64() * 1e3);
     }
@@ -125,7 +131,7 @@ fn evaluation(report: &mut Report) -> Result<()> {
     let mut times = Vec::new();
     for _ in 0..20 {
         let started = Instant::now();
-        engine.run_ast(&ast)?;
+        engine.run_ast(&ast).map_err(|error| anyhow!("{error}"))?;
         times.push(started.elapsed().as_secs_f64() * 1e3);
     }
     report.add(CALLS, percentile(&mut times, 50.0), "ms");
