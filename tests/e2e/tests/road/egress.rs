@@ -185,3 +185,20 @@ fn an_answer_over_its_bound_fails_the_effect_and_not_the_runner() {
     assert_eq!(run["error"]["code"], "SB0503", "{run:#}");
     assert_eq!(runner.result("ops/hello"), "hello from ops");
 }
+
+#[test]
+fn a_connection_of_one_workspace_is_not_anothers() {
+    let stub = stub();
+    let grants = format!("network: [\"{}\"]", stub.url());
+    let get = format!("http::get(\"{}\").text()", stub.url());
+    let road = Scene::pair(&grants, &grants)
+        .script("ops/flows/get.rhai", &get)
+        .script("shop/flows/get.rhai", &get)
+        .road();
+    let runner = road.start();
+    for (flow, connections) in [("ops/get", 1), ("ops/get", 1), ("shop/get", 2), ("shop/get", 2)] {
+        assert_eq!(runner.result(flow), "reached");
+        // Who asks again has its own connection still; what a server ties to it stays there.
+        assert_eq!(stub.connections(), connections, "{flow}");
+    }
+}
