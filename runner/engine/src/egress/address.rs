@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 use rustix::io::Errno;
+use sysinfo::{NetworkData, Networks};
 
 /// Whether an address is one of this machine. Asked of the kernel: what can be bound is local.
 ///
@@ -15,6 +16,8 @@ pub(super) fn is_local(address: IpAddr) -> io::Result<bool> {
         return Ok(true);
     }
     match UdpSocket::bind((address, 0)) {
+        // Where everything can be bound (`ip_nonlocal_bind`), that says nothing.
+        Ok(_) if UdpSocket::bind((nobodys(address), 0)).is_ok() => is_of_an_interface(address),
         Ok(_) => Ok(true),
         // Nothing of this machine has such an address, or any of its family.
         Err(error) => match Errno::from_io_error(&error) {
@@ -22,6 +25,20 @@ pub(super) fn is_local(address: IpAddr) -> io::Result<bool> {
             _ => Err(error),
         },
     }
+}
+
+/// An address of the same family that no interface has: documentation (RFC 5737), discard (RFC 6666).
+fn nobodys(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => Ipv4Addr::new(192, 0, 2, 1).into(),
+        IpAddr::V6(_) => Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into(),
+    }
+}
+
+fn is_of_an_interface(address: IpAddr) -> io::Result<bool> {
+    let interfaces = Networks::new_with_refreshed_list();
+    let interfaces = interfaces.map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(interfaces.values().flat_map(NetworkData::ip_networks).any(|own| own.addr == address))
 }
 
 /// Whether an address is of a single host that is not merely next to this one, and says so itself.
@@ -131,6 +148,8 @@ mod tests {
         }
         for other in ["203.0.113.7", "2001:db8::1"] {
             assert!(!is_local(other.parse().unwrap()).unwrap(), "{other}");
+            assert!(!is_of_an_interface(other.parse().unwrap()).unwrap(), "{other}");
         }
+        assert!(is_of_an_interface(Ipv4Addr::LOCALHOST.into()).unwrap());
     }
 }
