@@ -70,8 +70,7 @@ fn is_of_one_v6_host(address: Ipv6Addr) -> bool {
             | [0x64, 0xff9b, ..]
             | [0x100, 0, 0, 0, ..]
             | [0x2001, 0, ..]
-            | [0x2002, ..]
-            | [0xfe80..=0xfeff | 0xff00..=0xffff, ..]
+            | [0x2002 | 0xfe80..=0xffff, ..]
             | [_, _, _, _, 0 | 0x200, 0x5efe, _, _]
     )
 }

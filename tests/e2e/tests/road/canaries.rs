@@ -252,9 +252,10 @@ fn no_canary_is_found_anywhere() {
 
     // While a cell holds the handles of all of them.
     let mut places = of_processes(&runner);
-    planted(&plants, &places, &["environment of the runner", "arguments of the runner"]);
-    if places.iter().any(|place| place.kind == "memory of a cell") {
-        planted(&plants, &places, &["memory of a cell"]);
+    planted(&plants, &places, &["arguments of the runner"]);
+    // Nobody but root reads these: whoever else runs this test finds them closed.
+    if rustix::process::geteuid().is_root() {
+        planted(&plants, &places, &["environment of the runner", "memory of a cell"]);
     }
     gate.open();
     assert_eq!(runner.ended(&id)["result"], json!(plant));

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use serde_json::Value;
-use signalbox_e2e::{Road, Runner, column};
+use signalbox_e2e::{Road, Runner, cells, column};
 
 /// A place, and what is there.
 pub(crate) struct Place {
@@ -125,23 +125,24 @@ fn pages(runner: &Runner<'_>) -> Vec<Place> {
 /// Arguments and environment of the runner and its cells; and, where root may look, the memory of
 /// the cells.
 pub(crate) fn of_processes(runner: &Runner<'_>) -> Vec<Place> {
+    let root = rustix::process::geteuid().is_root();
+    let runner = ("arguments of the runner", "environment of the runner", runner.pid());
+    let cells: Vec<_> = cells(runner.2).iter().map(|cell| cell.pid()).collect();
+    assert!(!cells.is_empty());
+    let of_cells = cells.iter().map(|pid| ("arguments of a cell", "environment of a cell", *pid));
     let mut all = Vec::new();
-    let mut read = |kind, pid: i32, what: &str| {
-        // What cannot be read by who started it is not read by others.
-        let bytes = fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
-        all.push(place(kind, format!("/proc/{pid}/{what}"), bytes));
-    };
-    read("arguments of the runner", runner.pid(), "cmdline");
-    read("environment of the runner", runner.pid(), "environ");
-    let cells = runner.cells();
-    for cell in &cells {
-        read("arguments of a cell", cell.pid(), "cmdline");
-        read("environment of a cell", cell.pid(), "environ");
+    for (arguments, environment, pid) in [runner].into_iter().chain(of_cells) {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+        all.push(place(arguments, format!("{pid}"), command));
+        match fs::read(format!("/proc/{pid}/environ")) {
+            Ok(bytes) => all.push(place(environment, format!("{pid}"), bytes)),
+            Err(error) => assert!(!root, "{environment}: {error}"),
+        }
     }
-    for pid in cells.iter().map(|cell| cell.pid()) {
+    for pid in cells {
         match memory(pid) {
-            Ok(bytes) => all.push(place("memory of a cell", format!("/proc/{pid}/mem"), bytes)),
-            Err(error) => assert!(!rustix::process::geteuid().is_root(), "/proc/{pid}: {error}"),
+            Ok(bytes) => all.push(place("memory of a cell", format!("{pid}"), bytes)),
+            Err(error) => assert!(!root, "memory of {pid}: {error}"),
         }
     }
     all

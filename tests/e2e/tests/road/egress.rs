@@ -121,13 +121,13 @@ fn a_redirect_to_what_is_not_granted_is_not_followed() {
 }
 
 #[test]
-fn a_redirect_takes_no_headers_to_another_place() {
+fn a_redirect_takes_neither_headers_nor_body_to_another_place() {
     let target = stub();
     let place = target.url();
     let source = HttpStub::start(move |_| Response::status(307).header("location", &place));
     let grants = format!("network: [\"{}\", \"{}\"]", source.url(), target.url());
     let body = format!(
-        "http::get(\"{}\", #{{ headers: #{{ authorization: \"Bearer abc\", \"x-key\": `k` }} }}).text()",
+        "http::get(\"{}\", #{{ body: \"for one\", headers: #{{ authorization: \"Bearer abc\", \"x-key\": `k` }} }}).text()",
         source.url()
     );
     let road =
@@ -135,7 +135,9 @@ fn a_redirect_takes_no_headers_to_another_place() {
     let runner = road.start();
     assert_eq!(runner.result("ops/go"), "reached");
     assert_eq!(source.requests()[0].header("authorization"), Some("Bearer abc"));
+    assert_eq!(source.requests()[0].body, b"for one");
     let request = &target.requests()[0];
+    assert_eq!(request.body, b"");
     assert_eq!((request.header("authorization"), request.header("x-key")), (None, None));
 }
 

@@ -34,7 +34,7 @@ pub fn apart(test: &str, ports: &[u16], body: impl FnOnce(&Apart)) {
     let mut command = Command::new("unshare");
     command.args(["--net", "--mount"]);
     if !rustix::process::geteuid().is_root() {
-        command.args(["--user", "--map-root-user"]);
+        command.args(["--user", "--map-current-user", "--keep-caps"]);
     }
     let own = std::env::current_exe().expect("the test's own file");
     command.arg(own).args(["--exact", test, "--nocapture"]).env(INSIDE, "1");
