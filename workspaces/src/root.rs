@@ -266,7 +266,17 @@ fn is_host(host: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    host.len() <= 253 && host.split('.').all(label)
+    host.len() <= 253 && host.split('.').all(label) && !is_odd_address(host)
+}
+
+/// Whether a host is an IPv4 address in a spelling of which no URL keeps anything: `127.1`, `0x7f.1`.
+/// It would be granted and never be reached (WHATWG URL, "ends in a number").
+fn is_odd_address(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    let is_number = last.bytes().all(|byte| byte.is_ascii_digit())
+        || hex.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    is_number && host.parse::<std::net::Ipv4Addr>().is_err()
 }
 
 fn check_platform(

@@ -12,6 +12,7 @@ mod demo;
 mod exit;
 mod faults;
 mod fields;
+mod memory;
 mod moment;
 mod panics;
 mod progress;

@@ -15,6 +15,7 @@ use signalbox_sync::{Location, Source};
 
 use crate::cell;
 use crate::exit::{Exit, Failure, chain};
+use crate::memory;
 use crate::moment::SystemClock;
 
 /// The file in the data directory that holds the digest of the token.
@@ -82,6 +83,7 @@ impl Runner {
     /// Opens everything and starts it. It answers requests once [`Runner::run`] is polled; the
     /// first look at the source may still be under way.
     pub(crate) async fn start(options: Options) -> Result<Self, Failure> {
+        memory::keep()?;
         let location = Location::parse(&options.repo).map_err(|error| source_failure(&error))?;
         let source = Source::open(&location, options.branch.as_deref(), &options.root)
             .map_err(|error| source_failure(&error))?;
@@ -100,7 +102,8 @@ impl Runner {
             poll: options.poll,
             isolation: options.isolation,
             grace: GRACE,
-            own_ports: Vec::new(),
+            // Runs may begin before the server does. A port that is chosen later is added then.
+            own_ports: vec![options.listen.port()],
         });
         let engine = engine.await.map_err(|error| engine_failure(&error))?;
         let version = env!("CARGO_PKG_VERSION");

@@ -5,6 +5,7 @@
 //! Whatever does not work is the test's failure, so these functions panic instead of returning
 //! errors; whatever waits, waits for an event and gives up at a deadline of [`PATIENCE`].
 
+mod apart;
 mod client;
 mod repo;
 mod serve;
@@ -14,6 +15,7 @@ mod wire;
 
 use std::time::Duration;
 
+pub use apart::{Apart, Honeypot, Names, apart};
 pub use client::{Answer, Client};
 pub use repo::Repo;
 pub use serve::{Launch, Serve, refuse};

@@ -27,6 +27,7 @@ pub struct Launch {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     refused: Vec<libc::c_long>,
+    listen: OsString,
 }
 
 impl Launch {
@@ -35,7 +36,15 @@ impl Launch {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("home")).expect("a home folder");
         let (binary, repo) = (binary.into(), repo.into());
-        Self { binary, repo, folder, args: Vec::new(), env: Vec::new(), refused: Vec::new() }
+        Self {
+            binary,
+            repo,
+            folder,
+            args: Vec::new(),
+            env: Vec::new(),
+            refused: Vec::new(),
+            listen: "127.0.0.1:0".into(),
+        }
     }
 
     /// Adds an argument to `serve`.
@@ -49,6 +58,13 @@ impl Launch {
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Listens somewhere else than on a free port of the loopback interface.
+    #[must_use]
+    pub fn listen(mut self, address: &str) -> Self {
+        self.listen = address.into();
         self
     }
 
@@ -103,7 +119,7 @@ impl Launch {
     fn spawn(&self) -> Serve {
         let mut command = self.command();
         command.arg("serve").arg("--repo").arg(&self.repo);
-        command.arg("--data").arg(self.data()).arg("--listen").arg("127.0.0.1:0");
+        command.arg("--data").arg(self.data()).arg("--listen").arg(&self.listen);
         command.args(&self.args);
         if !self.refused.is_empty() {
             refuse(&mut command, &self.refused);

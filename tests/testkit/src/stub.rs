@@ -76,6 +76,11 @@ impl HttpStub {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).requests.clone()
     }
 
+    /// How many connections have come until now.
+    pub fn connections(&self) -> usize {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).connections.len()
+    }
+
     /// Waits until `n` requests have come, and gives all that have. Fails the test at
     /// [`PATIENCE`].
     #[track_caller]

@@ -59,7 +59,7 @@ pub(crate) fn enter(options: &Options) -> Result<Walls, Error> {
 /// Namespaces and ids. Root makes namespaces without a user namespace, which is the smaller thing
 /// to trust the kernel with, if it may; everyone else needs one, and so does root without rights.
 fn wall_off() -> Result<Apart, Error> {
-    if !identity::is_root() {
+    if !identity::may_become_nobody() {
         return namespaces::leave(true);
     }
     let apart = namespaces::leave(false)?;

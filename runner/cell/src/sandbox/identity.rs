@@ -1,5 +1,7 @@
 //! Who the process is to the kernel: nobody, with no rights.
 
+use std::fs;
+
 use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
@@ -9,9 +11,24 @@ use super::{Error, failed};
 /// (`overflowuid`), which owns nothing on any system.
 const NOBODY: u32 = 65_534;
 
-/// Whether the process is root to the kernel.
-pub(super) fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+/// Whether the process can change to nobody: it is root, and not only of a user namespace that
+/// knows nobody, or lets nobody leave its groups.
+pub(super) fn may_become_nobody() -> bool {
+    let knows = |map: &str| fs::read_to_string(map).map_or(true, |map| has_nobody(&map));
+    let stays = fs::read_to_string("/proc/self/setgroups").is_ok_and(|word| word.trim() == "deny");
+    let known = || knows("/proc/self/uid_map") && knows("/proc/self/gid_map");
+    rustix::process::geteuid().is_root() && !stays && known()
+}
+
+/// Whether a map of ids (`user_namespaces(7)`: first id inside, first id outside, how many) has
+/// nobody's.
+fn has_nobody(map: &str) -> bool {
+    map.lines().any(|line| {
+        let mut numbers = line.split_whitespace().map(|word| word.parse().unwrap_or(0_u64));
+        let (first, _, count) = (numbers.next(), numbers.next(), numbers.next());
+        let (first, count) = (first.unwrap_or_default(), count.unwrap_or_default());
+        (first..first + count).contains(&u64::from(NOBODY))
+    })
 }
 
 /// Gives up root, its groups and every right that comes with it, for good.
@@ -35,4 +52,18 @@ pub(super) fn drop_rights() -> Result<(), Error> {
     };
     rustix::thread::clear_ambient_capability_set().map_err(failed("give up ambient rights"))?;
     rustix::thread::set_capabilities(None, none).map_err(failed("give up all rights"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_of_ids_says_whether_there_is_nobody() {
+        assert!(has_nobody("         0          0 4294967295\n"));
+        assert!(has_nobody("0 1000 1\n1 100000 65536\n"));
+        assert!(!has_nobody("0 1000 1\n"));
+        assert!(!has_nobody("0 100000 65534\n"));
+        assert!(!has_nobody(""));
+    }
 }

@@ -14,7 +14,7 @@ use signalbox_core::secret::has_marker;
 
 use super::mask;
 use super::perform::{Context, MAX_ANSWER};
-use super::secret::{Used, fill_markers};
+use super::secret::{Used, fill_markers, with_declared};
 
 /// When a request says nothing else.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -58,15 +58,17 @@ pub(super) async fn perform(context: &Context, request: HttpRequest) -> Result<V
         }
         headers.push((name.clone(), fill_markers(context, value, &mut used).await?));
     }
-    send(context, HttpRequest { headers, ..request }, &used).await
+    send(context, HttpRequest { headers, ..request }, used).await
 }
 
-/// Sends a request whose secrets are in, and masks them in the answer.
+/// Sends a request whose secrets are in, and masks them and the workspace's others in the answer: a
+/// server may know them from before.
 pub(super) async fn send(
     context: &Context,
     request: HttpRequest,
-    used: &Used,
+    used: Used,
 ) -> Result<Value, Failure> {
+    let used = &with_declared(context, used).await?;
     let wanted = request.timeout_ms.map_or(TIMEOUT, Duration::from_millis).min(LONGEST);
     match tokio::time::timeout(wanted, exchange(context, request, used)).await {
         Ok(answer) => answer,
@@ -86,15 +88,17 @@ async fn exchange(context: &Context, request: HttpRequest, used: &Used) -> Resul
         .parse()
         .map_err(|error| bad(mask::text(format!("`{}` is no URL: {error}", request.url), used)))?;
     let mut headers = headers(context, &request, &method)?;
+    let mut body = request.body;
     let safe = method == Method::GET || method == Method::HEAD;
     for _ in 0..=REDIRECTS {
-        let response = context
-            .shared
-            .egress
-            .client(&url, &context.grants())?
+        // What is refused may be named by a secret.
+        let client = context
+            .client(&url)
+            .map_err(|failure| Failure { message: mask::text(failure.message, used), ..failure })?;
+        let response = client
             .request(method.clone(), url.clone())
             .headers(headers.clone())
-            .body(request.body.clone())
+            .body(body.clone())
             .send()
             .await
             .map_err(|error| failed(&error, used))?;
@@ -103,6 +107,7 @@ async fn exchange(context: &Context, request: HttpRequest, used: &Used) -> Resul
                 if next.origin() != url.origin() {
                     // What was meant for one place does not go to another.
                     headers = HeaderMap::new();
+                    body = Vec::new();
                 }
                 url = next;
             }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use reqwest::{Client, Url};
 use signalbox_cell::protocol::Request;
 use signalbox_core::catalog::Grants;
 use signalbox_core::codes::Code;
@@ -36,6 +37,11 @@ impl Context {
     /// What the workspace is granted now; nothing once it is no longer live.
     pub(super) fn grants(&self) -> Grants {
         self.shared.live.load().grants(self.workspace())
+    }
+
+    /// The workspace's client, for a URL that it may reach now.
+    pub(super) fn client(&self, url: &Url) -> Result<Client, Failure> {
+        self.shared.egress.client(url, self.workspace(), &self.grants())
     }
 
     /// The same for every try of the same effect of the same run, whatever the attempt of the run

@@ -29,6 +29,23 @@ async fn read(context: &Context, name: &str) -> Result<Zeroizing<String>, Failur
 /// The values that an effect put in, to be masked in what comes back.
 pub(super) type Used = Vec<Zeroizing<String>>;
 
+/// Shorter values are masked in the answer to the effect that put them in only: as a part of
+/// something else they are too likely.
+pub(super) const TELLING: usize = 8;
+
+/// The values that an effect put in, and all others of its workspace that can be told apart.
+pub(super) async fn with_declared(context: &Context, mut used: Used) -> Result<Used, Failure> {
+    for name in &context.pinned.spec.secrets {
+        match context.shared.secrets.get(context.workspace(), name).await {
+            Ok(value) if value.len() >= TELLING => remember(value, &mut used),
+            Err(failure) if failure.code != Code::SecretMissing => return Err(failure),
+            // It is short, or not set.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(used)
+}
+
 /// Puts the values of a script's handles in: every marker must be of this very run.
 pub(super) async fn fill_markers(
     context: &Context,

@@ -121,13 +121,13 @@ fn a_redirect_to_what_is_not_granted_is_not_followed() {
 }
 
 #[test]
-fn a_redirect_takes_no_headers_to_another_place() {
+fn a_redirect_takes_neither_headers_nor_body_to_another_place() {
     let target = stub();
     let place = target.url();
     let source = HttpStub::start(move |_| Response::status(307).header("location", &place));
     let grants = format!("network: [\"{}\", \"{}\"]", source.url(), target.url());
     let body = format!(
-        "http::get(\"{}\", #{{ headers: #{{ authorization: \"Bearer abc\", \"x-key\": `k` }} }}).text()",
+        "http::get(\"{}\", #{{ body: \"for one\", headers: #{{ authorization: \"Bearer abc\", \"x-key\": `k` }} }}).text()",
         source.url()
     );
     let road =
@@ -135,7 +135,9 @@ fn a_redirect_takes_no_headers_to_another_place() {
     let runner = road.start();
     assert_eq!(runner.result("ops/go"), "reached");
     assert_eq!(source.requests()[0].header("authorization"), Some("Bearer abc"));
+    assert_eq!(source.requests()[0].body, b"for one");
     let request = &target.requests()[0];
+    assert_eq!(request.body, b"");
     assert_eq!((request.header("authorization"), request.header("x-key")), (None, None));
 }
 
@@ -184,4 +186,21 @@ fn an_answer_over_its_bound_fails_the_effect_and_not_the_runner() {
     let run = get(&runner, &stub.url());
     assert_eq!(run["error"]["code"], "SB0503", "{run:#}");
     assert_eq!(runner.result("ops/hello"), "hello from ops");
+}
+
+#[test]
+fn a_connection_of_one_workspace_is_not_anothers() {
+    let stub = stub();
+    let grants = format!("network: [\"{}\"]", stub.url());
+    let get = format!("http::get(\"{}\").text()", stub.url());
+    let road = Scene::pair(&grants, &grants)
+        .script("ops/flows/get.rhai", &get)
+        .script("shop/flows/get.rhai", &get)
+        .road();
+    let runner = road.start();
+    for (flow, connections) in [("ops/get", 1), ("ops/get", 1), ("shop/get", 2), ("shop/get", 2)] {
+        assert_eq!(runner.result(flow), "reached");
+        // Who asks again has its own connection still; what a server ties to it stays there.
+        assert_eq!(stub.connections(), connections, "{flow}");
+    }
 }

@@ -1,14 +1,18 @@
 //! Promise 6, seen from outside: how far scripts are walled in is tried, shown, held and demanded.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::json;
 use signalbox_e2e::Scene;
+use signalbox_testkit::Launch;
 
 #[test]
 fn a_run_says_how_far_it_was_walled_in() {
     let scene = Scene::platform().script("ops/flows/hello.rhai", "1");
     for (refused, level) in [(None, "L3"), (Some(libc::SYS_unshare), "L2")] {
         let mut road = scene.road();
-        road.launch = refused.into_iter().fold(road.launch, signalbox_testkit::Launch::without);
+        road.launch = refused.into_iter().fold(road.launch, Launch::without);
         let runner = road.start();
         assert!(runner.serve().stderr().contains(&format!("isolation   {level}")));
         let run = runner.run("ops/hello", &json!({}));
@@ -46,4 +50,20 @@ fn a_demanded_level_that_is_reached_is_no_hindrance() {
     let mut road = Scene::platform().script("ops/flows/hello.rhai", "1").road();
     road.launch = road.launch.arg("--require-isolation").arg("L3");
     assert_eq!(road.start().result("ops/hello"), 1);
+}
+
+#[test]
+fn root_of_a_namespace_that_knows_nobody_else_has_cells() {
+    let mut road = Scene::platform().road();
+    let script = road.repo.path().join("apart.sh");
+    let program = format!(
+        "#!/bin/sh\nexec unshare --user --map-root-user {} \"$@\"\n",
+        signalbox_e2e::binary().display()
+    );
+    std::fs::write(&script, program).unwrap();
+    std::fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    road.launch = Launch::new(script, road.repo.path());
+    let runner = road.start();
+    let run = runner.run("ops/hello", &json!({}));
+    assert_eq!((&run["state"], &run["isolation"]), (&json!("succeeded"), &json!("L3")), "{run:#}");
 }

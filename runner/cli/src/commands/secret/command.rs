@@ -9,6 +9,7 @@ use super::value::read;
 use crate::client::{Client, Connect, Request, block_on};
 use crate::exit::Exit;
 use crate::fields::{flag, or_dash, text};
+use crate::memory;
 use crate::moment::{self, SystemClock};
 use crate::table::{self, Column};
 use crate::terminal;
@@ -71,6 +72,7 @@ struct List {
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.command {
         Command::Set(args) => {
+            memory::keep()?;
             let value = read(&args.name)?;
             block_on(set(args, value))
         }

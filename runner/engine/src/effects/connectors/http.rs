@@ -52,7 +52,7 @@ pub(super) async fn perform(
         body,
         timeout_ms: None,
     };
-    http::send(context, request, &used).await
+    http::send(context, request, used).await
 }
 
 /// The path behind the base address, which it cannot leave.

@@ -116,7 +116,7 @@ async fn tcp(context: &Context, url: Url) -> Result<Found, Failure> {
 /// A GET whose body nobody reads; a redirect is an answer and is not followed.
 async fn http(context: &Context, url: &str) -> Result<Found, Failure> {
     let url: Url = url.parse().map_err(|error| bad(format!("`{url}` is no URL: {error}")))?;
-    let client = context.shared.egress.client(&url, &context.grants())?;
+    let client = context.client(&url)?;
     Ok(match client.get(url).send().await {
         Ok(response) => {
             let status = response.status();

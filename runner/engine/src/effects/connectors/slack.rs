@@ -46,7 +46,7 @@ pub(super) async fn perform(
         body: value::to_json(&payload).to_string().into_bytes(),
         timeout_ms: None,
     };
-    let answer = http::send(context, request, &used).await?;
+    let answer = http::send(context, request, used).await?;
     match answer.get("status").and_then(Value::as_int) {
         Some(status @ 200..=299) => Ok(Value::map([("status", Value::Int(status))])),
         Some(status) => {

@@ -1,38 +1,52 @@
-//! The one door to the network.
-//!
-//! A request goes out when its scheme, host and port are granted. A granted *name* is resolved
-//! once, inside the client that connects to what it resolved; addresses of this machine, link-local
-//! and other addresses that no name should stand for are dropped there, so that a name that is
-//! bound to one of them later gains nothing. A literal address must be granted as such. The ports
-//! that the runner itself listens on are never reached, whatever is granted.
+//! Whether a place may be reached, and the connection to it.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Url, redirect};
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+use rustls::crypto::aws_lc_rs;
+use rustls_platform_verifier::Verifier;
+use signalbox_core::WorkspaceName;
 use signalbox_core::catalog::{Grants, NetworkGrant};
 use signalbox_core::codes::Code;
 use signalbox_core::journal::Failure;
 use tokio::net::TcpStream;
 
+use super::address::{is_local, is_of_one_host};
+use super::name::{Checked, addresses};
+
 /// Longest time to connect.
 const CONNECT: Duration = Duration::from_secs(10);
+/// TLS sessions that a workspace can resume.
+const SESSIONS: usize = 32;
 
 /// The door.
-#[derive(Debug)]
 pub(crate) struct Egress {
     /// Made when it is first used: the machine's certificates are read for it, which takes
     /// milliseconds that a start need not wait for.
-    client: OnceLock<Client>,
+    tls: OnceLock<ClientConfig>,
+    clients: Mutex<HashMap<WorkspaceName, Client>>,
     own_ports: RwLock<Vec<u16>>,
+}
+
+impl std::fmt::Debug for Egress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Egress").field("own_ports", &self.own_ports).finish_non_exhaustive()
+    }
 }
 
 impl Egress {
     pub(crate) fn new(own_ports: &[u16]) -> Self {
-        Self { client: OnceLock::new(), own_ports: RwLock::new(own_ports.to_vec()) }
+        Self {
+            tls: OnceLock::new(),
+            clients: Mutex::default(),
+            own_ports: RwLock::new(own_ports.to_vec()),
+        }
     }
 
     /// Never reaches this port of this machine from now on.
@@ -40,21 +54,39 @@ impl Egress {
         self.own_ports.write().unwrap_or_else(PoisonError::into_inner).push(port);
     }
 
-    /// The client, for a URL that may be reached with these grants.
-    pub(crate) fn client(&self, url: &Url, grants: &Grants) -> Result<&Client, Failure> {
+    /// A workspace's client, for a URL that it may reach with these grants: for this one request
+    /// and no other.
+    pub(crate) fn client(
+        &self,
+        url: &Url,
+        workspace: &WorkspaceName,
+        grants: &Grants,
+    ) -> Result<Client, Failure> {
         let scheme = url.scheme();
         if !matches!(scheme, "http" | "https") {
             return Err(denied(format!("`{scheme}:` cannot be reached; only http and https")));
         }
         self.check(url, &[scheme], grants)?;
-        if let Some(client) = self.client.get() {
-            return Ok(client);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(workspace) {
+            return Ok(client.clone());
         }
-        let made = make().map_err(|error| {
+        let made = self.tls().and_then(|tls| make(tls).map_err(|error| error.to_string()));
+        let client = made.map_err(|error| {
             let message = format!("outgoing connections cannot be set up: {error}");
             Failure::permanent(Code::Internal, message)
         })?;
-        Ok(self.client.get_or_init(|| made))
+        clients.insert(workspace.clone(), client.clone());
+        Ok(client)
+    }
+
+    /// How TLS is spoken. The certificates are read once, and shared.
+    fn tls(&self) -> Result<ClientConfig, String> {
+        if let Some(tls) = self.tls.get() {
+            return Ok(tls.clone());
+        }
+        let made = tls().map_err(|error| error.to_string())?;
+        Ok(self.tls.get_or_init(|| made).clone())
     }
 
     /// Checks that the place of a URL may be reached in one of some schemes.
@@ -74,14 +106,20 @@ impl Egress {
                 url.scheme()
             )));
         }
-        if let Ok(address) = host.parse::<IpAddr>() {
-            let own = self.own_ports.read().unwrap_or_else(PoisonError::into_inner);
-            if own.contains(&port) && is_local(address) {
-                return Err(denied(format!("`{host}:{port}` is the runner itself")));
-            }
-            if !is_sane(address) {
-                return Err(denied(format!("`{host}` is no address of a single host")));
-            }
+        match host.parse::<IpAddr>() {
+            Ok(address) => self.check_literal(address, port),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Refuses the runner itself, and what is of no single host, whatever is granted.
+    fn check_literal(&self, address: IpAddr, port: u16) -> Result<(), Failure> {
+        if !is_of_one_host(address) {
+            return Err(denied(format!("`{address}` is no address of a single host")));
+        }
+        let own = self.own_ports.read().unwrap_or_else(PoisonError::into_inner).contains(&port);
+        if own && is_local(address).map_err(|error| unknown(address, &error))? {
+            return Err(denied(format!("`{address}` at port {port} is the runner itself")));
         }
         Ok(())
     }
@@ -117,8 +155,7 @@ impl Egress {
         host: &str,
         grants: &Grants,
     ) -> Result<io::Result<Vec<IpAddr>>, Failure> {
-        let host = host.trim_end_matches('.');
-        if !grants.network.iter().any(|grant| grant.host.eq_ignore_ascii_case(host)) {
+        if !grants.network.iter().any(|grant| is_same_host(&grant.host, host)) {
             let message = format!(
                 "`{host}` is not granted; the root manifest can grant it under `grants.network`"
             );
@@ -128,9 +165,24 @@ impl Egress {
     }
 }
 
+fn tls() -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = Verifier::new(Arc::clone(&provider))?;
+    let mut tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(tls)
+}
+
+/// A client with connections and sessions of its own.
 #[expect(clippy::disallowed_methods, reason = "the one door to the network")]
-fn make() -> Result<Client, reqwest::Error> {
+fn make(mut tls: ClientConfig) -> Result<Client, reqwest::Error> {
+    tls.resumption = Resumption::in_memory_sessions(SESSIONS);
     Client::builder()
+        .tls_backend_preconfigured(tls)
         .no_proxy()
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT)
@@ -143,67 +195,26 @@ fn denied(message: String) -> Failure {
     Failure::permanent(Code::Denied, message)
 }
 
+fn unknown(address: IpAddr, error: &io::Error) -> Failure {
+    let message = format!("whether `{address}` is of this machine cannot be told: {error}");
+    Failure::transient(Code::EffectFailed, message)
+}
+
 /// Whether a grant covers a place. A grant without a port is for the ports of its schemes.
 fn fits(grant: &NetworkGrant, scheme: &str, host: &str, port: u16) -> bool {
     let standard = |scheme: &str| if scheme == "https" { 443 } else { 80 };
-    let same_host = grant.host.eq_ignore_ascii_case(host.trim_end_matches('.'));
     let same_scheme = grant.scheme.as_deref().is_none_or(|granted| granted == scheme);
-    same_host && same_scheme && grant.port.map_or(port == standard(scheme), |own| own == port)
+    is_same_host(&grant.host, host)
+        && same_scheme
+        && grant.port.map_or(port == standard(scheme), |own| own == port)
 }
 
-/// The addresses of a host: a literal stands for itself, a name for what is neither of this machine
-/// nor what no name should stand for.
-#[expect(clippy::disallowed_methods, reason = "the one place that resolves names")]
-async fn addresses(host: &str) -> io::Result<Vec<IpAddr>> {
-    if let Ok(literal) = host.parse::<IpAddr>() {
-        return Ok(vec![literal]);
-    }
-    let found: Vec<IpAddr> =
-        tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect();
-    let fits = |address: &IpAddr| is_sane(*address) && !is_local(*address);
-    let usable: Vec<_> = found.iter().copied().filter(fits).collect();
-    if usable.is_empty() && !found.is_empty() {
-        let message = format!("`{host}` stands for addresses of this machine only");
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
-    }
-    Ok(usable)
-}
-
-/// Resolves names for the client.
-#[derive(Debug)]
-struct Checked;
-
-impl Resolve for Checked {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let usable = addresses(name.as_str()).await?;
-            Ok(Box::new(usable.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs)
-        })
-    }
-}
-
-/// Whether an address is one of this machine. Asked of the kernel: what can be bound is local.
-fn is_local(address: IpAddr) -> bool {
-    let address = address.to_canonical();
-    address.is_loopback() || address.is_unspecified() || UdpSocket::bind((address, 0)).is_ok()
-}
-
-/// Whether an address is of a single host that is not merely next to this one.
-fn is_sane(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            !(v4.is_unspecified()
-                || v4.is_link_local()
-                || v4.is_multicast()
-                || v4 == Ipv4Addr::BROADCAST
-                || v4.octets()[0] == 0
-                || v4.octets()[0] >= 240)
-        }
-        IpAddr::V6(v6) => {
-            // 64:ff9b::/96 (RFC 6052) and 2002::/16 (RFC 3056) carry IPv4 addresses inside.
-            let carries_v4 = v6.segments()[0] == 0x2002 || v6.segments()[..2] == [0x64, 0xff9b];
-            !(v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local() || carries_v4)
-        }
+/// Whether a host is the granted one: the same address, or the same name, which may end in a dot.
+fn is_same_host(granted: &str, host: &str) -> bool {
+    match (granted.parse::<IpAddr>(), host.parse::<IpAddr>()) {
+        (Ok(granted), Ok(host)) => granted == host,
+        (Err(_), Err(_)) => granted.eq_ignore_ascii_case(host.strip_suffix('.').unwrap_or(host)),
+        (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
     }
 }
 
@@ -224,7 +235,8 @@ mod tests {
     }
 
     fn allows(egress: &Egress, url: &str, grants: &Grants) -> bool {
-        egress.client(&url.parse().unwrap(), grants).is_ok()
+        let workspace = "ops".parse().unwrap();
+        url.parse().is_ok_and(|url| egress.client(&url, &workspace, grants).is_ok())
     }
 
     #[test]
@@ -264,34 +276,6 @@ mod tests {
             "file:///etc/passwd",
         ] {
             assert!(!allows(&egress, bad, &some), "{bad}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_name_never_stands_for_this_machine() {
-        let refused = Checked.resolve("localhost".parse().unwrap()).await;
-        assert!(refused.is_err());
-    }
-
-    #[test]
-    fn every_spelling_of_what_is_not_a_host_is_known() {
-        for bad in [
-            "0.0.0.0",
-            "0.1.2.3",
-            "169.254.1.1",
-            "224.0.0.1",
-            "255.255.255.255",
-            "::",
-            "fe80::1",
-            "ff02::1",
-            "::ffff:169.254.1.1",
-            "2002:7f00:1::",
-            "64:ff9b::7f00:1",
-        ] {
-            assert!(!is_sane(bad.parse().unwrap()), "{bad}");
-        }
-        for local in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "0.0.0.0"] {
-            assert!(is_local(local.parse().unwrap()), "{local}");
         }
     }
 }
