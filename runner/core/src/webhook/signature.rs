@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn signatures_are_read_as_known_senders_write_them() {
-        let hex = signalbox_core::text::hex(&BYTES);
+        let hex = crate::text::hex(&BYTES);
         let standard = STANDARD.encode(BYTES);
         let url = URL_SAFE.encode(BYTES);
         for good in [

@@ -1,24 +1,24 @@
 //! Whether a sender is who it must be.
 
 use hmac::{Hmac, KeyInit, Mac};
-use reqwest::header::{AUTHORIZATION, HeaderMap};
 use sha2::Sha256;
-use signalbox_core::clock::Timestamp;
-use signalbox_core::template::{self, Part};
-use signalbox_core::webhook::{Auth, Stamp};
 use zeroize::Zeroizing;
 
-use super::signature;
+use super::{Auth, Headers, Stamp, signature};
+use crate::clock::Timestamp;
+use crate::template::{self, Part};
 
+/// The header of basic authentication, and of keys behind `Bearer`.
+const AUTHORIZATION: &str = "authorization";
 /// A moment in seconds beyond this is taken as milliseconds: it would be in the year 5138.
 const MILLISECONDS: u64 = 100_000_000_000;
 
 /// Keys of a webhook that are set.
-pub(super) type Keys = Vec<Zeroizing<String>>;
+pub type Keys = Vec<Zeroizing<String>>;
 
 /// How far a sender has proved who it is, without its body.
 #[derive(Debug)]
-pub(super) enum Proof {
+pub enum Proof {
     /// There is nothing more to prove.
     Whole,
     /// The body must have one of these digests.
@@ -30,29 +30,23 @@ pub(super) enum Proof {
     },
 }
 
-/// A header that is given once, as text.
-pub(super) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let mut all = headers.get_all(name).iter();
-    match (all.next(), all.next()) {
-        (Some(value), None) => value.to_str().ok(),
-        _ => None,
-    }
-}
-
-/// Checks what can be checked without the body; says why not.
-pub(super) fn before_body(
+/// Checks what can be checked without the body.
+///
+/// # Errors
+/// Why the sender is not believed, for the log.
+pub fn before_body(
     auth: &Auth,
     keys: &Keys,
-    headers: &HeaderMap,
+    headers: &dyn Headers,
     now: Timestamp,
 ) -> Result<Proof, &'static str> {
     match auth {
         Auth::None => Ok(Proof::Whole),
         Auth::ApiKey { header: name, .. } => {
-            let given = header(headers, name).ok_or("no key, or more than one")?;
+            let given = headers.once(name).ok_or("no key, or more than one")?;
             let given = match given.split_once(' ') {
                 Some((scheme, key))
-                    if name.eq_ignore_ascii_case(AUTHORIZATION.as_str())
+                    if name.eq_ignore_ascii_case(AUTHORIZATION)
                         && scheme.eq_ignore_ascii_case("bearer") =>
                 {
                     key
@@ -62,7 +56,7 @@ pub(super) fn before_body(
             one_of(keys.iter().map(|key| key.as_bytes()), given.as_bytes())
         }
         Auth::Basic { user, .. } => {
-            let given = header(headers, AUTHORIZATION.as_str()).ok_or("no user and password")?;
+            let given = headers.once(AUTHORIZATION).ok_or("no user and password")?;
             let encoded = given.split_once(' ').filter(|(s, _)| s.eq_ignore_ascii_case("basic"));
             let given = encoded.and_then(|(_, rest)| signature::base64(rest.trim()));
             let given = Zeroizing::new(given.ok_or("no basic authentication")?);
@@ -71,7 +65,7 @@ pub(super) fn before_body(
             one_of(good.iter().map(|pair| pair.as_bytes()), &given)
         }
         Auth::HmacSha256 { header: name, stamp, .. } => {
-            let given = header(headers, name).ok_or("no signature, or more than one")?;
+            let given = headers.once(name).ok_or("no signature, or more than one")?;
             let digests = signature::digests(given);
             if digests.is_empty() {
                 return Err("no signature that can be read");
@@ -83,7 +77,7 @@ pub(super) fn before_body(
 }
 
 /// The digest of the body that is proved to be the sender's; `None` when it offers none.
-pub(super) fn of_body(
+pub fn of_body(
     stamp: Option<&Stamp>,
     keys: &Keys,
     (digests, time): (&[[u8; 32]], Option<&str>),
@@ -128,10 +122,10 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
 fn time(
     stamp: &Stamp,
     signature: &str,
-    headers: &HeaderMap,
+    headers: &dyn Headers,
     now: Timestamp,
 ) -> Result<String, &'static str> {
-    let given = header(headers, &stamp.header).ok_or("no time of signing, or more than one")?;
+    let given = headers.once(&stamp.header).ok_or("no time of signing, or more than one")?;
     let given = if stamp.header.eq_ignore_ascii_case(signature) {
         signature::item(given, "t").ok_or("no time of signing")?
     } else {
@@ -162,9 +156,8 @@ mod tests {
         };
         let now = Timestamp(1_700_000_000_000_000);
         let is_taken = |given: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("x-time", given.parse().unwrap());
-            time(&stamp, "x-signature", &headers, now).is_ok()
+            let headers = [("x-time", given)];
+            time(&stamp, "x-signature", &headers.as_slice(), now).is_ok()
         };
         for near in ["1700000000", "1699999700", "1700000300", "1700000000000", "1699999700000"] {
             assert!(is_taken(near), "{near}");
