@@ -57,7 +57,11 @@ fn slots(table: &Timetable, from: Timestamp) -> Vec<Timestamp> {
     let mut at = from;
     while let (Some(slot), true) = (table.next_after(at), slots.len() < SLOTS) {
         assert!(slot > at, "{slot} is not after {at}");
-        assert_eq!(table.next_after(Timestamp(slot.0 - 1)), Some(slot), "not found from just before");
+        assert_eq!(
+            table.next_after(Timestamp(slot.0 - 1)),
+            Some(slot),
+            "not found from just before"
+        );
         slots.push(slot);
         at = slot;
     }
@@ -134,7 +138,9 @@ impl Fields {
             text.parse().ok().filter(|n: &u32| plain && (least..=most).contains(n))
         };
         let (range, step) = match text.split_once('/') {
-            Some((range, step)) => (range, step.parse().ok().filter(|step| (1..=59).contains(step))?),
+            Some((range, step)) => {
+                (range, step.parse().ok().filter(|step| (1..=59).contains(step))?)
+            }
             None => (text, 1),
         };
         let (start, end) = match range.split_once('-') {
@@ -149,8 +155,7 @@ impl Fields {
     fn match_at(&self, local: DateTime) -> bool {
         let weekday = local.weekday().to_sunday_zero_offset();
         let (date, time) = (local.date(), local.time());
-        let shown =
-            [time.second(), time.minute(), time.hour(), date.day(), date.month(), weekday];
+        let shown = [time.second(), time.minute(), time.hour(), date.day(), date.month(), weekday];
         self.sets.iter().zip(shown).all(|(set, shown)| set >> shown & 1 == 1)
     }
 
@@ -181,9 +186,24 @@ pub(crate) fn seeds(_: &Path) -> Vec<Seed> {
     let calendar = r#"{"weekdays":[6,7],"dates":["2026-12-28"],"yearly":[[12,25]],"half":{"2026-12-24":"13:00:00"},"half_yearly":[[[12,31],"12:00:00"]]}"#;
     let zones = ["UTC", "Europe/Berlin", "America/New_York", "Pacific/Apia", "Australia/Lord_Howe"];
     let expressions = [
-        "0 7 * * 1-5", "*/5 * * * * *", "30 2 * * *", "@yearly", "@daily", "0 0 L * *", "0 0 30 2 *",
-        "15,45 9-17/2 1 JAN-JUN MON", "0 0 * * FRI#2", "0 9 15W * *", "0 12 29 2 *", "59 23 31 12 7",
-        "*/15 0-3 * * *", "0 0 1 * 1", "* * * * *", "0 0 ? * SUN", "10-50/20 * * */2 *", "0 0 * * 5L",
+        "0 7 * * 1-5",
+        "*/5 * * * * *",
+        "30 2 * * *",
+        "@yearly",
+        "@daily",
+        "0 0 L * *",
+        "5/7 * * * *",
+        "15,45 9-17/2 1 JAN-JUN MON",
+        "0 0 * * FRI#2",
+        "0 9 15W * *",
+        "0 12 29 2 *",
+        "59 23 31 12 7",
+        "*/15 0-3 * * *",
+        "0 0 1 * 1",
+        "* * * * *",
+        "0 0 ? * SUN",
+        "10-50/20 * * */2 *",
+        "0 0 * * 5L",
     ];
     let moments = ["2026-12-24T18:00:00+05:30", "2026-03-29T02:30", "2011-12-30T10:00"];
     let starts = ["1774738800000000", "1325200000000000", "", "-62135596800000000"];

@@ -13,7 +13,7 @@ use crate::seeds::{Seed, files};
 /// A repository with a workspace of each kind.
 const ROOT: &str = "version: 1
 workspaces:
-  system: { kind: platform, path: a, grants: { commands: [x], mounts: { m: { path: /srv/m } } } }
+  system: { kind: platform, path: a, grants: { host: [metrics], limits: { memory: 64MiB } } }
   shop: { kind: domain, path: b, grants: { network: [example.org] } }
 ";
 /// What the workspaces have beside their file.

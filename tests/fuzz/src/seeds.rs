@@ -15,12 +15,12 @@ const WORD: std::ops::RangeInclusive<usize> = 3..=24;
 const MAX_WORDS: usize = 2_000;
 
 impl Seed {
-    /// Writes seeds as files, and their words as the dictionary `words` beside the folder.
+    /// Writes seeds as files `seed-NUMBER`, and their words as the dictionary `words` beside the folder.
     pub fn write_all(seeds: &[Self], folder: &Path) -> io::Result<()> {
         std::fs::create_dir_all(folder)?;
         let mut words = BTreeSet::new();
         for (number, seed) in seeds.iter().enumerate() {
-            std::fs::write(folder.join(format!("{number:04}")), &seed.0)?;
+            std::fs::write(folder.join(format!("seed-{number:04}")), &seed.0)?;
             words.extend(seed.words());
         }
         let mut dictionary = String::new();

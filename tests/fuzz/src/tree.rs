@@ -23,8 +23,22 @@ const MODES: [&str; 10] =
     ["100644", "40000", "100755", "120000", "160000", "040000", "100664", "0", "", "1"];
 /// Names that are one byte of an input.
 const NAMES: [&str; 16] = [
-    "a", "b", "A", "flows", "workspace.yaml", ".git", "..", "git~1", "a.b", "ſ", "S", "\u{200c}.git",
-    "x\u{202e}y", "a\\b", "é", "z",
+    "a",
+    "b",
+    "A",
+    "flows",
+    "workspace.yaml",
+    ".git",
+    "..",
+    "git~1",
+    "a.b",
+    "ſ",
+    "S",
+    "\u{200c}.git",
+    "x\u{202e}y",
+    "a\\b",
+    "é",
+    "z",
 ];
 
 /// A repository that stays, as making one costs more than reading it.
@@ -45,7 +59,11 @@ pub(crate) fn run(bytes: &[u8]) {
 
 impl Store {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        // In memory where there is such a folder: objects come and go by the thousand.
+        let memory = Path::new("/dev/shm");
+        let folder =
+            if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let folder = folder.expect("a folder");
         let repository = Repository::init_bare(folder.path()).expect("a repository");
         Self { folder, repository }
     }

@@ -26,7 +26,7 @@ pub(crate) fn parse(content: &[u8], faults: &mut Faults) -> Option<Node> {
                 DUPLICATE => (Code::DuplicateKey, "a key is given twice, as are others"),
                 info => (Code::YamlSyntax, info),
             };
-            faults.error(code, Mark::of(*error.marker(), 1), message);
+            faults.error(code, text.mark(*error.marker(), 1), message);
             None
         }
     }

@@ -2,7 +2,9 @@
 
 use std::panic::catch_unwind;
 
-use saphyr::{LoadableYamlNode as _, MarkedYaml, ScanError};
+use saphyr::{LoadableYamlNode as _, MarkedYaml, Marker, ScanError};
+
+use crate::mark::Mark;
 
 /// Most keys given twice that are reported in one file; each costs a reading of the whole text.
 const MAX_DUPLICATES: usize = 16;
@@ -14,11 +16,15 @@ pub(super) struct Renamed {
     pub(super) chars: Vec<char>,
     /// Position of each replaced character, and the character itself.
     renamed: Vec<(usize, char)>,
+    /// Line and column behind the last character.
+    end: (usize, usize),
 }
 
 impl Renamed {
     pub(super) fn new(chars: Vec<char>) -> Self {
-        Self { chars, renamed: Vec::new() }
+        let lines = chars.iter().filter(|c| **c == '\n').count();
+        let last = chars.iter().rev().take_while(|c| **c != '\n').count();
+        Self { chars, renamed: Vec::new(), end: (lines + 1, last + 1) }
     }
 
     /// What the parser makes of the text, with keys renamed until no two are equal.
@@ -40,7 +46,7 @@ impl Renamed {
     fn read(&self) -> Result<Vec<MarkedYaml<'static>>, ScanError> {
         let read = || MarkedYaml::load_from_iter(self.chars.iter().copied());
         catch_unwind(read).unwrap_or_else(|_| {
-            let start = saphyr::Marker::new(0, 1, 0);
+            let start = Marker::new(0, 1, 0);
             Err(ScanError::new_str(start, "the text cannot be read as YAML"))
         })
     }
@@ -60,6 +66,18 @@ impl Renamed {
             }
             _ => false,
         }
+    }
+
+    /// A place of the parser's. It counts a line that is not there behind a text that ends too
+    /// early; what is missed there is missed behind the last character.
+    pub(super) fn mark(&self, marker: Marker, length: usize) -> Mark {
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let (line, column) = if marker.line() > self.end.0 {
+            self.end
+        } else {
+            (marker.line(), marker.col().saturating_add(1))
+        };
+        Mark { line: number(line), column: number(column), length: number(length.max(1)) }
     }
 
     /// The key as it was written, if the one that starts at `index` was renamed.
