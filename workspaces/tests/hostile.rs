@@ -168,8 +168,8 @@ fn a_carriage_return_without_a_line_feed_is_refused_where_it_stands() {
 
 #[test]
 fn what_is_missing_at_the_end_is_missed_behind_the_last_character() {
-    let told = flow_is_refused("summary: x\nrun: 'a".to_owned());
-    assert!(told.contains("flows/a.yaml:2:8"), "{told}");
+    let told = flow_is_refused("summary: x\nals:' ".to_owned());
+    assert!(told.contains("flows/a.yaml:2:7\n"), "{told}");
 }
 
 #[test]
