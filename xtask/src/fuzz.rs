@@ -1,8 +1,9 @@
 //! Fuzzes: builds the targets with libFuzzer and coverage, and runs each over its kept corpus.
 //!
-//! The stable compiler is enough: SanitizerCoverage is a pass of its LLVM, and libFuzzer comes as the
-//! source of a crate, for which a C++ compiler is wanted. Without a sanitizer's runtime: the code
-//! is safe Rust with its overflow checks and debug assertions on.
+//! The stable compiler is enough: its LLVM has the pass that counts coverage, and libFuzzer comes as
+//! the source of a crate, for which a C++ compiler is wanted. Without a sanitizer's runtime: the
+//! code is safe Rust with its overflow checks and debug assertions on. Not with `--cfg fuzzing`:
+//! crates leave checks out under it, and what ships has them.
 
 use std::ffi::OsString;
 use std::io::Write as _;

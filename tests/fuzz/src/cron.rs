@@ -113,8 +113,8 @@ impl Fields {
     fn parse(expression: &str) -> Option<Self> {
         let parts: Vec<_> = expression.split_ascii_whitespace().collect();
         let parts = match parts.as_slice() {
-            [five @ ..] if five.len() == 5 => [&["0"], five].concat(),
-            [six @ ..] if six.len() == 6 => six.to_vec(),
+            five if five.len() == 5 => [&["0"], five].concat(),
+            six if six.len() == 6 => six.to_vec(),
             _ => return None,
         };
         if parts[3] != "*" && parts[5] != "*" {

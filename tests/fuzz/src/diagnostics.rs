@@ -15,7 +15,9 @@ pub(crate) fn hold(diagnostics: &[Diagnostic], files: &Files<'_>) {
         assert!(!message.is_empty(), "{code} says nothing");
         assert!(help.as_ref().is_none_or(|help| !help.is_empty()), "{code} helps with nothing");
         is_inside(place, files, diagnostic);
-        labels.iter().for_each(|label| is_inside(&label.place, files, diagnostic));
+        for label in labels {
+            is_inside(&label.place, files, diagnostic);
+        }
         let known = files.contains_key(&place.file) && place.line > 0;
         assert_eq!(source_line.is_some(), known, "a line that is named is shown: {diagnostic:?}");
     }

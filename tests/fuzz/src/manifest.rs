@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use signalbox_core::diagnostic::Diagnostic;
 use signalbox_core::ids::Revision;
 use signalbox_core::source::{Folder, SourceFile};
 use signalbox_workspaces::{ROOT_FILE, Root, RootEntry, WORKSPACE_FILE, parse_root, read};
@@ -37,12 +38,12 @@ fn root(bytes: &[u8]) {
     match parse_root(bytes, ROOT_FILE) {
         Ok((root, warnings)) => {
             diagnostics::hold(&warnings, &files);
-            assert!(!warnings.iter().any(|found| found.is_error()), "taken with an error");
+            assert!(!warnings.iter().any(Diagnostic::is_error), "taken with an error");
             paths(&root);
             commented(bytes, &root);
         }
         Err(faults) => {
-            assert!(faults.iter().any(|found| found.is_error()), "refused without an error");
+            assert!(faults.iter().any(Diagnostic::is_error), "refused without an error");
             diagnostics::hold(&faults, &files);
         }
     }
@@ -115,7 +116,7 @@ pub(crate) fn judge(
             Some(workspace)
         }
         Err(faults) => {
-            assert!(faults.iter().any(|found| found.is_error()), "refused without an error");
+            assert!(faults.iter().any(Diagnostic::is_error), "refused without an error");
             diagnostics::hold(&faults, &files);
             None
         }

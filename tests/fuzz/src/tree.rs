@@ -155,7 +155,7 @@ impl Written<'_> {
 
     fn tree(&mut self, bytes: &mut Bytes<'_>) -> Oid {
         let mut entries = Vec::new();
-        let ordered = bytes.byte() % 4 != 0;
+        let ordered = !bytes.byte().is_multiple_of(4);
         for _ in 0..bytes.byte() % MAX_ENTRIES {
             let mode = bytes.pick(&MODES).as_bytes();
             let length = bytes.byte();

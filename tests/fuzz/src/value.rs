@@ -38,13 +38,10 @@ fn as_read(value: &Value) -> Value {
         Value::List(items) => Value::List(items.iter().map(as_read).collect()),
         Value::Map(map) => {
             let hex = map.get("$bytes").and_then(Value::as_str).filter(|_| map.len() == 1);
-            match hex.and_then(signalbox_core::text::unhex) {
-                Some(bytes) => Value::Bytes(bytes),
-                None => {
-                    let pairs = map.iter().map(|(key, value)| (key.clone(), as_read(value)));
-                    Value::Map(pairs.collect())
-                }
+            if let Some(bytes) = hex.and_then(signalbox_core::text::unhex) {
+                return Value::Bytes(bytes);
             }
+            Value::Map(map.iter().map(|(key, value)| (key.clone(), as_read(value))).collect())
         }
         other => other.clone(),
     }

@@ -55,7 +55,9 @@ fn keys() -> Keys {
 
 fn hmac_of(key: &str, parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("a key of any length");
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 
@@ -68,13 +70,15 @@ fn signed(case: &Case<'_>) {
         payload: "v0:${timestamp}:${body}".to_owned(),
     });
     let time = if case.flags.contains('l') { "1700000000" } else { "1800000100" };
-    let digest = |body: &[u8]| match stamped {
-        true => hmac_of(OTHER, &[b"v0:", time.as_bytes(), b":", body]),
-        false => hmac_of(OTHER, &[body]),
+    let digest = |body: &[u8]| {
+        let stamp: [&[u8]; 3] = [b"v0:", time.as_bytes(), b":"];
+        let before: &[&[u8]] = if stamped { &stamp } else { &[] };
+        hmac_of(OTHER, &[before, &[body]].concat())
     };
-    let good = match case.flags.contains('b') {
-        true => format!("v1,{}", STANDARD.encode(digest(case.body))),
-        false => format!("sha256={}", signalbox_core::text::hex(&digest(case.body))),
+    let good = if case.flags.contains('b') {
+        format!("v1,{}", STANDARD.encode(digest(case.body)))
+    } else {
+        format!("sha256={}", signalbox_core::text::hex(&digest(case.body)))
     };
     let late = stamped && case.flags.contains('l');
     let given = if case.flags.contains('s') { good.as_str() } else { case.header };

@@ -15,7 +15,7 @@ pub(super) const DUPLICATE: &str = "duplicated key in mapping";
 pub(super) struct Renamed {
     pub(super) chars: Vec<char>,
     /// Position of each replaced character, and the character itself.
-    renamed: Vec<(usize, char)>,
+    replaced: Vec<(usize, char)>,
     /// Line and column behind the last character.
     end: (usize, usize),
 }
@@ -24,7 +24,7 @@ impl Renamed {
     pub(super) fn new(chars: Vec<char>) -> Self {
         let lines = chars.iter().filter(|c| **c == '\n').count();
         let last = chars.iter().rev().take_while(|c| **c != '\n').count();
-        Self { chars, renamed: Vec::new(), end: (lines + 1, last + 1) }
+        Self { chars, replaced: Vec::new(), end: (lines + 1, last + 1) }
     }
 
     /// What the parser makes of the text, with keys renamed until no two are equal.
@@ -34,7 +34,7 @@ impl Renamed {
                 Ok(documents) => return Ok(documents),
                 Err(error) => error,
             };
-            let twice = error.info() == DUPLICATE && self.renamed.len() < MAX_DUPLICATES;
+            let twice = error.info() == DUPLICATE && self.replaced.len() < MAX_DUPLICATES;
             if !twice || !self.rename(error.marker().index()) {
                 return Err(error);
             }
@@ -55,13 +55,14 @@ impl Renamed {
     fn rename(&mut self, index: usize) -> bool {
         let quoted = matches!(self.chars.get(index), Some('"' | '\''));
         let at = index + usize::from(quoted);
-        let fresh = u32::try_from(self.renamed.len()).ok().and_then(|n| char::from_u32(0xE000 + n));
-        let known = self.renamed.iter().any(|(position, _)| *position == at);
+        let fresh =
+            u32::try_from(self.replaced.len()).ok().and_then(|n| char::from_u32(0xE000 + n));
+        let known = self.replaced.iter().any(|(position, _)| *position == at);
         match (self.chars.get_mut(at), fresh) {
             (Some(slot), Some(fresh))
                 if !known && (slot.is_alphanumeric() || "_-$./".contains(*slot)) =>
             {
-                self.renamed.push((at, std::mem::replace(slot, fresh)));
+                self.replaced.push((at, std::mem::replace(slot, fresh)));
                 true
             }
             _ => false,
@@ -83,7 +84,7 @@ impl Renamed {
     /// The key as it was written, if the one that starts at `index` was renamed.
     pub(super) fn original(&self, index: usize, key: &str) -> Option<String> {
         let found = |(at, _): &&(usize, char)| *at == index || *at == index + 1;
-        let (_, first) = self.renamed.iter().find(found)?;
+        let (_, first) = self.replaced.iter().find(found)?;
         let fresh = |c: char| ('\u{E000}'..='\u{E0FF}').contains(&c);
         key.starts_with(fresh).then(|| std::iter::once(*first).chain(key.chars().skip(1)).collect())
     }
