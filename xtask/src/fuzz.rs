@@ -16,13 +16,11 @@ use crate::{install, process};
 
 /// What makes the compiler count the edges of the control flow and tell libFuzzer of comparisons.
 /// The same as cargo-fuzz passes.
-const COVERAGE: [&str; 5] = [
-    "-Cpasses=sancov-module",
-    "-Cllvm-args=-sanitizer-coverage-level=4",
-    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
-    "-Cllvm-args=-sanitizer-coverage-pc-table",
-    "-Cllvm-args=-sanitizer-coverage-trace-compares",
-];
+const COVERAGE: &str = "-C passes=sancov-module \
+    -C llvm-args=-sanitizer-coverage-level=4 \
+    -C llvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -C llvm-args=-sanitizer-coverage-pc-table \
+    -C llvm-args=-sanitizer-coverage-trace-compares";
 /// What an input may cost: memory in MiB, time in seconds. Each target's is far below.
 const BOUNDS: [&str; 2] = ["-rss_limit_mb=1024", "-timeout=20"];
 /// Longest input, in bytes.
@@ -92,7 +90,7 @@ fn build(root: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
     build.args(["--package", "signalbox-fuzz", "--features", "libfuzzer"]);
     // With a target named, build scripts and macros are built without the flags.
     build.args(["--target", &triple]).arg("--target-dir").arg(folder);
-    build.env("CARGO_ENCODED_RUSTFLAGS", COVERAGE.join("\u{1f}"));
+    build.env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", COVERAGE);
     match process::status(&mut build)? {
         0 => Ok(folder.join(triple).join("fuzz").join("signalbox-fuzz")),
         code => bail!("the fuzz targets cannot be built ({code})"),
