@@ -47,11 +47,30 @@ fn as_read(value: &Value) -> Value {
     }
 }
 
+/// The value that some JSON says, if there is one.
+fn said(json: &serde_json::Value) -> Value {
+    let read = match json {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(truth) => Value::Bool(*truth),
+        serde_json::Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => Value::Int(whole),
+            (None, float) => Value::Float(float.expect("a number")),
+        },
+        serde_json::Value::String(text) => Value::String(text.clone()),
+        serde_json::Value::Array(items) => Value::List(items.iter().map(said).collect()),
+        serde_json::Value::Object(map) => {
+            Value::Map(map.iter().map(|(key, value)| (key.clone(), said(value))).collect())
+        }
+    };
+    as_read(&read)
+}
+
 fn of_text(text: &str) {
     let plain: Result<serde_json::Value, _> = serde_json::from_str(text);
     match from_json_str(text) {
         Ok(value) => {
-            assert!(plain.is_ok(), "only JSON is taken");
+            let plain = plain.expect("only JSON is taken");
+            assert_eq!(encode(&value), encode(&said(&plain)), "what the JSON says");
             holds(&value);
             assert_eq!(encode(&as_read(&value)), encode(&value), "read once, read for good");
         }
