@@ -155,3 +155,29 @@ fn many_faults_stay_bounded() {
     let told = flow_is_refused(twice);
     assert!(told.contains("SB0101") || told.contains("SB0105"));
 }
+
+/// To YAML it ends a line; to editors, and to whoever shows the line of a fault, it does not.
+#[test]
+fn a_carriage_return_without_a_line_feed_is_refused_where_it_stands() {
+    let told = flow_is_refused("summary: x\r\nrun: inputs\rscedule: 1\n".to_owned());
+    assert!(told.contains("flows/a.yaml:2\n"), "{told}");
+    assert!(told.contains("a carriage return without a line feed"), "{told}");
+    let windows = "summary: x\r\nrun: inputs\r\n".to_owned();
+    assert!(!flow_is_refused(windows).contains("carriage"));
+}
+
+#[test]
+fn what_is_missing_at_the_end_is_missed_behind_the_last_character() {
+    let told = flow_is_refused("summary: x\nals:' ".to_owned());
+    assert!(told.contains("flows/a.yaml:2:7\n"), "{told}");
+}
+
+#[test]
+fn lines_are_counted_alike_however_they_end() {
+    let deep = |end: &str| {
+        let line = |depth| format!("{}a:{end}{end}", " ".repeat(depth));
+        flow_is_refused((0..100).map(line).collect())
+    };
+    assert!(deep("\n").contains("flows/a.yaml:129\n"), "{}", deep("\n"));
+    assert_eq!(deep("\r\n"), deep("\n"));
+}

@@ -1,9 +1,11 @@
-//! Automation of the project itself: `cargo xtask check | test | sim | bench | generate`.
+//! Automation of the project itself: `cargo xtask check | test | fuzz | sim | bench | generate`.
 
 mod bench;
 mod check;
 mod finding;
+mod fuzz;
 mod generate;
+mod install;
 mod process;
 mod sim;
 mod suite;
@@ -49,6 +51,11 @@ enum Command {
         #[command(flatten)]
         show: sim::Show,
     },
+    /// Looks for bytes that break a promise, with libFuzzer, guided by coverage
+    ///
+    /// What is found stands in `target/fuzz/found/`. Keep it in `tests/fuzz/corpus/TARGET/` under
+    /// a name that begins with `found-`: the tests then give it to its target every time.
+    Fuzz(fuzz::Arguments),
     /// Measures, in release, beside the raw limits of the machine
     Bench {
         /// Prints one JSON document
@@ -71,6 +78,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Check => check::run(),
         Command::Test { arguments } => suite::run(&arguments),
         Command::Sim { seeds, from, show } => sim::run(seeds, from, show),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Bench { json, arguments } => bench::run(json, &arguments),
         Command::Generate { check } => generate::run(check),
     }

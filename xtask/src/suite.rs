@@ -3,17 +3,16 @@
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use anyhow::bail;
-
-use crate::process;
 use crate::tree::Tree;
+use crate::{install, process};
 
 /// Where the end-to-end tests find the binary.
 pub(crate) const BINARY: &str = "SIGNALBOX_BIN";
 
 /// Builds the binary, then runs the tests of the whole workspace.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
-    need_git()?;
+    // It makes the repositories of the tests.
+    install::need("git", "git")?;
     let metadata = process::metadata()?;
     let root = metadata.workspace_root.as_path();
     let mut build = cargo_in(root);
@@ -78,35 +77,6 @@ fn opens_code(text: &str, fences: &[&str]) -> bool {
         of_fences.next();
     }
     false
-}
-
-/// git makes the repositories of the tests.
-fn need_git() -> anyhow::Result<()> {
-    let git = || {
-        let mut command = Command::new("git");
-        command.arg("--version");
-        command
-    };
-    if process::works(git()) {
-        return Ok(());
-    }
-    let install =
-        [["apt-get", "update", "--quiet"].as_slice(), &["apt-get", "install", "--yes", "git"]];
-    if is_root() {
-        for words in install {
-            process::status(Command::new(words[0]).args(&words[1..]))?;
-        }
-    }
-    if process::works(git()) {
-        return Ok(());
-    }
-    bail!("the tests need git; install it with `sudo apt-get install --yes git`")
-}
-
-/// `/proc/self` belongs to whoever runs this program.
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(super) fn build(
     faults: &mut Faults,
 ) -> Option<Node> {
     if let Some(second) = documents.get(1) {
-        let mark = Mark::of(second.span.start, 1);
+        let mark = text.mark(second.span.start, 1);
         faults.error(Code::YamlSyntax, mark, "a second document; a file holds one");
         return None;
     }
@@ -88,7 +88,7 @@ impl Builder<'_> {
         let scalar = matches!(node.data, YamlData::Value(_));
         let covered = self.text.chars.get(start.index()..end.index()).unwrap_or_default();
         let line = covered.iter().position(|c| matches!(c, '\n' | '\r')).unwrap_or(covered.len());
-        Mark::of(start, if scalar { line } else { 1 })
+        self.text.mark(start, if scalar { line } else { 1 })
     }
 
     /// The parser puts a copy in an alias' place, but marks it where the alias stands. The text of

@@ -16,7 +16,8 @@ const MAX_COPIED: usize = 2 << 20;
 pub(super) fn check(chars: &[char]) -> Result<(), (Mark, String)> {
     let mut open: Vec<usize> = Vec::new();
     let mut anchors = 0_usize;
-    for (number, line) in chars.split(|c| *c == '\n' || *c == '\r').enumerate() {
+    for (number, line) in chars.split(|c| *c == '\n').enumerate() {
+        let line = line.strip_suffix(&['\r']).unwrap_or(line);
         let mark = Mark::line(u32::try_from(number + 1).unwrap_or(u32::MAX));
         let mut at = 0;
         while let Some(column) = next_start(line, at) {

@@ -2,21 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use saphyr::Marker;
 use signalbox_core::value::Value;
 
 use crate::mark::Mark;
-
-impl Mark {
-    pub(super) fn of(marker: Marker, length: usize) -> Self {
-        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Self {
-            line: number(marker.line()),
-            column: number(marker.col().saturating_add(1)),
-            length: number(length.max(1)),
-        }
-    }
-}
 
 /// A node and where it starts.
 #[derive(Debug, Clone)]

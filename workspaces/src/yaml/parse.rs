@@ -26,7 +26,7 @@ pub(crate) fn parse(content: &[u8], faults: &mut Faults) -> Option<Node> {
                 DUPLICATE => (Code::DuplicateKey, "a key is given twice, as are others"),
                 info => (Code::YamlSyntax, info),
             };
-            faults.error(code, Mark::of(*error.marker(), 1), message);
+            faults.error(code, text.mark(*error.marker(), 1), message);
             None
         }
     }
@@ -38,13 +38,27 @@ fn decode<'a>(content: &'a [u8], faults: &mut Faults) -> Option<&'a str> {
         faults.push(Diagnostic::error(Code::TreeLimit, faults.file(), message));
         return None;
     }
-    match std::str::from_utf8(content) {
-        Ok(text) => Some(text.strip_prefix('\u{feff}').unwrap_or(text)),
+    let line_of = |at: usize| {
+        let line = content[..at].split(|byte| *byte == b'\n').count();
+        Mark::line(u32::try_from(line).unwrap_or(u32::MAX))
+    };
+    let text = match std::str::from_utf8(content) {
+        Ok(text) => text,
         Err(error) => {
-            let line = content[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
-            let place = faults.at(Mark::line(u32::try_from(line).unwrap_or(u32::MAX)));
-            faults.push(Diagnostic::error(Code::NotUtf8, place, "the file is not UTF-8"));
-            None
+            faults.error(Code::NotUtf8, line_of(error.valid_up_to()), "the file is not UTF-8");
+            return None;
         }
+    };
+    // YAML ends a line there, editors and whoever shows a line do not.
+    if let Some(at) = lone_return(content) {
+        let message = "a carriage return without a line feed";
+        faults.error(Code::YamlSyntax, line_of(at), message);
+        return None;
     }
+    Some(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+fn lone_return(content: &[u8]) -> Option<usize> {
+    let is_lone = |at: &usize| content[*at] == b'\r' && content.get(*at + 1) != Some(&b'\n');
+    (0..content.len()).find(is_lone)
 }

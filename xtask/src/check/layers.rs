@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::process::{Metadata, Package};
 use crate::tree::Tree;
 
-const LAYERS: [(&str, u8); 13] = [
+const LAYERS: [(&str, u8); 14] = [
     ("signalbox-core", 0),
     ("signalbox-store", 1),
     ("signalbox-cell", 1),
@@ -19,6 +19,7 @@ const LAYERS: [(&str, u8); 13] = [
     ("signalbox-testkit", 5),
     ("signalbox-bench", 6),
     ("signalbox-e2e", 6),
+    ("signalbox-fuzz", 6),
     ("signalbox-sim", 6),
     ("xtask", 6),
 ];

@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{MAX_DEPTH, Value};
+use crate::text::{hex, unhex};
 
 /// The key that marks bytes in JSON: `{"$bytes": "<hex>"}`.
 const BYTES_KEY: &str = "$bytes";
@@ -102,11 +103,7 @@ fn convert(json: &Json, depth: usize) -> Result<Value, FromJsonError> {
 }
 
 fn bytes_of(map: &serde_json::Map<String, Json>) -> Option<Vec<u8>> {
-    let hex = map.get(BYTES_KEY)?.as_str().filter(|hex| map.len() == 1 && hex.is_ascii())?;
-    if hex.len() % 2 != 0 {
-        return None;
-    }
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok()).collect()
+    unhex(map.get(BYTES_KEY)?.as_str().filter(|_| map.len() == 1)?)
 }
 
 /// The JSON form of a value.
@@ -117,12 +114,7 @@ pub fn to_json(value: &Value) -> Json {
         Value::Int(number) => Json::from(*number),
         Value::Float(number) => Json::from(*number),
         Value::String(text) => Json::String(text.clone()),
-        Value::Bytes(bytes) => {
-            let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-            let hex: String =
-                bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
-            serde_json::json!({ BYTES_KEY: hex })
-        }
+        Value::Bytes(bytes) => serde_json::json!({ BYTES_KEY: hex(bytes) }),
         Value::List(items) => Json::Array(items.iter().map(to_json).collect()),
         Value::Map(map) => {
             Json::Object(map.iter().map(|(key, value)| (key.clone(), to_json(value))).collect())
@@ -142,6 +134,15 @@ mod tests {
         assert_eq!(from_json_str("1.0"), Ok(Value::Float(1.0)));
         assert!(from_json_str("1000000000000000000000.0").is_ok());
         assert!(from_json_str("\"1000000000000000000000000\"").is_ok());
+    }
+
+    #[test]
+    fn only_hexadecimal_digits_are_bytes() {
+        let bytes = from_json_str(r#"{"$bytes": "00fF"}"#);
+        assert_eq!(bytes, Ok(Value::Bytes(vec![0, 255])));
+        for map in [r#"{"$bytes": "+f"}"#, r#"{"$bytes": "f"}"#, r#"{"$bytes": "é"}"#] {
+            assert!(matches!(from_json_str(map), Ok(Value::Map(_))), "{map}");
+        }
     }
 
     #[test]

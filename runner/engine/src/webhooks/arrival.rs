@@ -7,10 +7,9 @@ use signalbox_core::WorkspaceName;
 use signalbox_core::codes::Code;
 use signalbox_core::ids::FlowRef;
 use signalbox_core::run::Trigger;
-use signalbox_core::webhook::Webhook;
+use signalbox_core::webhook::{self, Keys, Proof, Webhook};
 
-use super::delivery::{Delivery, Taken};
-use super::proof::{self, Keys, Proof};
+use super::delivery::{Delivery, Given, Taken};
 use crate::options::Error;
 use crate::runs::{StartRequest, Started};
 use crate::shared::Shared;
@@ -56,7 +55,7 @@ impl Arrival {
     pub async fn open(self, headers: &HeaderMap) -> Result<Opened, Error> {
         let keys = self.keys().await?;
         let now = self.shared.clock.now();
-        match proof::before_body(&self.webhook.auth, &keys, headers, now) {
+        match webhook::before_body(&self.webhook.auth, &keys, &Given(headers), now) {
             Ok(proof) => Ok(Opened { arrival: self, keys, proof }),
             Err(reason) => Err(self.unproven(reason)),
         }

@@ -1,4 +1,5 @@
-//! Webhooks at run time: who sends, whether they prove it, and the run that a delivery starts.
+//! Webhooks at run time: who sends, and the run that a delivery starts. What proves a sender and
+//! what a run is made of is decided in `signalbox_core::webhook`.
 //!
 //! What can be decided without the body is decided before it is read ([`Arrival::open`]); a
 //! signature is checked over the bytes as they came, before anything reads them
@@ -7,8 +8,6 @@
 
 mod arrival;
 mod delivery;
-mod proof;
-mod signature;
 mod view;
 
 pub use arrival::{Arrival, Opened};
