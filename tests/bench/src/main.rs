@@ -11,6 +11,7 @@
 
 mod clients;
 mod fixture;
+mod hostile;
 mod http;
 mod in_process;
 mod process;
@@ -68,6 +69,10 @@ fn main() -> Result<()> {
         eprintln!("sleepers ...");
         let scale = if quick { Scale::QUICK } else { Scale::FULL };
         runtime.block_on(sleepers::measure(&mut report, &binary, scale))?;
+    }
+    if wanted("hostile") {
+        eprintln!("hostile scripts ...");
+        hostile::measure(&mut report, &binary)?;
     }
     if wanted("process") {
         eprintln!("start and idle ...");

@@ -6,6 +6,7 @@
 //! errors; whatever waits, waits for an event and gives up at a deadline of [`PATIENCE`].
 
 mod client;
+mod hostile;
 mod repo;
 mod serve;
 mod stub;
@@ -15,6 +16,7 @@ mod wire;
 use std::time::Duration;
 
 pub use client::{Answer, Client};
+pub use hostile::{Hostile, hostile_scripts};
 pub use repo::Repo;
 pub use serve::{Launch, Serve};
 pub use stub::HttpStub;

@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::process::{Metadata, Package};
 use crate::tree::Tree;
 
-const LAYERS: [(&str, u8); 13] = [
+const LAYERS: [(&str, u8); 14] = [
     ("signalbox-core", 0),
     ("signalbox-store", 1),
     ("signalbox-cell", 1),
@@ -20,6 +20,7 @@ const LAYERS: [(&str, u8); 13] = [
     ("signalbox-bench", 6),
     ("signalbox-e2e", 6),
     ("signalbox-sim", 6),
+    ("signalbox-taken", 6),
     ("xtask", 6),
 ];
 
