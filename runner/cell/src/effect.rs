@@ -53,6 +53,7 @@ pub(crate) fn cheap(
 /// # Errors
 /// That the run must stop.
 pub(crate) fn log(level: Level, message: &str) -> HostResult<()> {
+    context::work(message.len())?;
     let message = hide_markers(message);
     context::effect(|state| state.run()?.log(level, message))
 }

@@ -6,6 +6,7 @@
 //! effects its scripts ask for and records them. Everybody outside speaks to the [`Handle`].
 
 mod alarm;
+mod backlog;
 mod border;
 mod broker;
 mod cells;

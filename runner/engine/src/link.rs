@@ -22,6 +22,19 @@ pub(crate) struct Assignment {
     /// Whether a cell that had it with others died, or the runner may have died of it: it is evaluated alone, so that whoever kills
     /// a cell is known.
     pub(crate) suspect: bool,
+    /// How often cells gave it back that should have begun it.
+    pub(crate) refused: u8,
+}
+
+/// A run that was given back so often is evaluated alone.
+const MAX_REFUSED: u8 = 3;
+
+impl Assignment {
+    /// The same for another cell. `refused`: this one should have begun it.
+    pub(crate) fn again(self, refused: bool) -> Self {
+        let refused = self.refused.saturating_add(u8::from(refused));
+        Self { suspect: self.suspect || refused >= MAX_REFUSED, refused, ..self }
+    }
 }
 
 /// One effect of one run in one cell. What comes back for an effect that is over is ignored.

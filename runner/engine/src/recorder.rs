@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::backlog::{Backlog, weight};
 use crate::events::EventKind;
 use crate::link::{Command, Ticket};
 use crate::shared::{Follows, Shared};
@@ -33,6 +34,21 @@ pub(crate) struct Job {
     pub(crate) then: Then,
 }
 
+/// The way to a recorder, and what is on it.
+#[derive(Debug)]
+pub(crate) struct Jobs {
+    sender: mpsc::Sender<Job>,
+    pub(crate) backlog: Backlog,
+}
+
+impl Jobs {
+    /// Puts a job in line. Answers whether there is a recorder.
+    pub(crate) async fn send(&self, job: Job) -> bool {
+        self.backlog.add(weight(&job.write));
+        self.sender.send(job).await.is_ok()
+    }
+}
+
 /// What follows from a write once it is durable.
 #[derive(Debug)]
 pub(crate) enum Then {
@@ -48,23 +64,24 @@ pub(crate) enum Then {
     Continued(RunId),
 }
 
-/// The way to a recorder.
-pub(crate) type Jobs = mpsc::Sender<Job>;
-
 /// Starts the recorder of a cell. It ends when every sender of jobs is gone and what they sent is
 /// durable.
 pub(crate) fn spawn(shared: Arc<Shared>, driver: &mpsc::Sender<Command>) -> (Jobs, JoinHandle<()>) {
     let (jobs, inbox) = mpsc::channel(INBOX);
-    (jobs, tokio::spawn(run(shared, driver.downgrade(), inbox)))
+    let jobs = Jobs { sender: jobs, backlog: Backlog::default() };
+    let recorder = run(shared, driver.downgrade(), inbox, jobs.backlog.clone());
+    (jobs, tokio::spawn(recorder))
 }
 
 async fn run(
     shared: Arc<Shared>,
     driver: mpsc::WeakSender<Command>,
     mut inbox: mpsc::Receiver<Job>,
+    backlog: Backlog,
 ) {
     let mut jobs = Vec::with_capacity(BATCH);
     while inbox.recv_many(&mut jobs, BATCH).await > 0 {
+        let bytes = jobs.iter().map(|job| weight(&job.write)).sum();
         let (writes, follow): (Vec<_>, Vec<_>) = jobs
             .drain(..)
             .map(|job| {
@@ -72,7 +89,9 @@ async fn run(
                 (job.write, (job.of, job.then, notes))
             })
             .unzip();
-        let Some(written) = commit(&shared, writes).await else { return };
+        let written = commit(&shared, writes).await;
+        backlog.remove(bytes);
+        let Some(written) = written else { return };
         for ((of, then, notes), written) in follow.into_iter().zip(written) {
             notes.publish(&shared, &of, &written);
             follow_up(&shared, &driver, then, &of, written).await;

@@ -13,6 +13,7 @@ mod clients;
 mod cold;
 mod fixture;
 mod growth;
+mod hostile;
 mod http;
 mod in_process;
 mod process;
@@ -45,7 +46,7 @@ struct Bench {
 type Measure = fn(&mut Bench) -> Result<()>;
 
 /// All of them, in the order in which they are made: the raw limits first, what takes long last.
-const MEASURES: [(&str, Measure); 13] = [
+const MEASURES: [(&str, Measure); 14] = [
     ("raw", |b| raw::measure(&mut b.report)),
     ("latency", |b| b.runtime.block_on(in_process::latency(&mut b.report, &b.binary))),
     ("waterfall", |b| b.runtime.block_on(waterfall::measure(&mut b.report, &b.binary))),
@@ -64,6 +65,7 @@ const MEASURES: [(&str, Measure); 13] = [
         b.runtime.block_on(sleepers::measure(&mut b.report, &b.binary, scale))
     }),
     ("schedules", |b| b.runtime.block_on(schedules::measure(&mut b.report, &b.binary))),
+    ("hostile", |b| hostile::measure(&mut b.report, &b.binary)),
     ("growth", |b| {
         let steps = if b.quick { growth::QUICK_HISTORY } else { growth::HISTORY };
         b.runtime.block_on(growth::workspaces(&mut b.report, &b.binary))?;

@@ -7,6 +7,7 @@
 
 mod apart;
 mod client;
+mod hostile;
 mod repo;
 mod serve;
 mod stub;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub use apart::{Apart, Honeypot, Names, apart};
 pub use client::{Answer, Client};
+pub use hostile::{Hostile, hostile_scripts};
 pub use repo::Repo;
 pub use serve::{Launch, Serve, refuse};
 pub use stub::HttpStub;

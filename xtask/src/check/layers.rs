@@ -21,6 +21,7 @@ const LAYERS: [(&str, u8); 14] = [
     ("signalbox-e2e", 6),
     ("signalbox-fuzz", 6),
     ("signalbox-sim", 6),
+    ("signalbox-taken", 6),
     ("xtask", 6),
 ];
 

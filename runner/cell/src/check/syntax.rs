@@ -4,10 +4,9 @@ use rhai::{AST, LexError, ParseError, ParseErrorType, Position, Scope};
 use signalbox_core::check::ScriptKind;
 use signalbox_core::codes::Code;
 use signalbox_core::diagnostic::did_you_mean;
-use signalbox_core::source::MAX_SCRIPT;
 
 use super::checker::Checker;
-use crate::script::MAX_LINES;
+use crate::script::too_large;
 
 /// Unknown variables that are looked for in one script: each costs a compilation.
 const MAX_UNKNOWN: usize = 20;
@@ -16,8 +15,8 @@ impl Checker<'_> {
     /// The AST, if there is one. Every unknown variable is reported: each is made known to find
     /// the next.
     pub(super) fn compile(&mut self) -> Option<AST> {
-        if self.text.len() > MAX_SCRIPT || self.text.lines().count() > MAX_LINES {
-            let message = format!("a script has at most {MAX_SCRIPT} bytes and {MAX_LINES} lines");
+        if let Some((what, most)) = too_large(&self.text) {
+            let message = format!("a script has at most {most} {what}");
             self.report(Code::ScriptTooLarge, (0, 0), 1, message);
             return None;
         }

@@ -10,6 +10,7 @@ use super::checker::Checker;
 use super::names::Names;
 use super::syntax::at;
 use crate::script::library::{path_of, source};
+use crate::script::too_large;
 
 /// Functions by name, with the numbers of arguments that they take.
 type Functions = BTreeMap<String, BTreeSet<usize>>;
@@ -67,6 +68,7 @@ impl Checker<'_> {
             return None;
         };
         self.facts.imports.push(path);
+        let text = Some(text).filter(|text| too_large(text).is_none())?;
         self.engine.compile(&text).ok().map(|ast| functions_of(&ast))
     }
 

@@ -6,6 +6,7 @@ use rhai::{Array, Dynamic, Engine, ImmutableString, Module, NativeCallContext};
 use signalbox_core::codes::Code;
 
 use super::placed;
+use crate::context::work;
 use crate::fault::HostResult;
 
 /// As long as any string may be.
@@ -29,7 +30,10 @@ pub(super) fn register(engine: &mut Engine) {
         placed(&ctx, || ok(slug(text)))
     });
     module.set_native_fn("truncate", |ctx: NativeCallContext, text: &str, most: i64| {
-        placed(&ctx, || ok(truncate(text, most)))
+        placed(&ctx, || {
+            work(text.len())?;
+            ok(truncate(text, most))
+        })
     });
     module.set_native_fn("pad_left", |ctx: NativeCallContext, text: &str, width: i64| {
         placed(&ctx, || pad(text, width, true))
@@ -46,14 +50,19 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_static_module("text", module.into());
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "native functions of a module give a result")]
+/// The result of a function, which costs as many operations as it is long.
 fn ok(text: impl Into<ImmutableString>) -> HostResult<ImmutableString> {
-    Ok(text.into())
+    let text = text.into();
+    work(text.len())?;
+    Ok(text)
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "native functions of a module give a result")]
 fn list<'a>(parts: impl Iterator<Item = &'a str>) -> HostResult<Array> {
-    Ok(parts.map(|part| part.to_owned().into()).collect())
+    let part = |part: &str| {
+        work(part.len())?;
+        Ok(part.to_owned().into())
+    };
+    parts.map(part).collect()
 }
 
 fn join(parts: &[Dynamic], separator: &str) -> HostResult<ImmutableString> {
@@ -68,7 +77,7 @@ fn join(parts: &[Dynamic], separator: &str) -> HostResult<ImmutableString> {
         }
         bounded(out.len())?;
     }
-    Ok(out.into())
+    ok(out)
 }
 
 /// Lower-case letters and digits, with `-` for whatever is between.

@@ -20,9 +20,11 @@ use signalbox_core::source::MAX_SCRIPT;
 use super::library::Libraries;
 
 /// Most lines of a script: Rhai counts them in 16 bits.
-pub(crate) const MAX_LINES: usize = 20_000;
+const MAX_LINES: usize = 20_000;
 /// Most characters in a line of a script, for the same reason.
 const MAX_COLUMNS: usize = 60_000;
+/// Most arms of all `switch` of a script: Rhai compares each with all before it.
+const MAX_ARMS: usize = 2_000;
 /// Calls within calls, and expressions within expressions outside and inside of functions.
 const MAX_CALLS: usize = 64;
 const MAX_DEPTH: (usize, usize) = (64, 32);
@@ -127,16 +129,23 @@ fn scope<'a>(variables: &[&'a str]) -> Scope<'a> {
     scope
 }
 
-fn refuse_too_large(code: &str) -> Result<(), ParseError> {
-    let what = if code.len() > MAX_SCRIPT {
-        ("script in bytes", MAX_SCRIPT)
+/// What of a script is over its bound, and the bound: found before the compiler sees it.
+pub(crate) fn too_large(code: &str) -> Option<(&'static str, usize)> {
+    if code.len() > MAX_SCRIPT {
+        Some(("bytes", MAX_SCRIPT))
     } else if code.lines().count() > MAX_LINES {
-        ("script in lines", MAX_LINES)
+        Some(("lines", MAX_LINES))
     } else if code.lines().any(|line| line.len() > MAX_COLUMNS) {
-        ("line in bytes", MAX_COLUMNS)
+        Some(("bytes in a line", MAX_COLUMNS))
+    } else if code.matches("=>").count() > MAX_ARMS {
+        Some(("arms of `switch`", MAX_ARMS))
     } else {
-        return Ok(());
-    };
-    let kind = ParseErrorType::LiteralTooLarge(what.0.to_owned(), what.1);
+        None
+    }
+}
+
+fn refuse_too_large(code: &str) -> Result<(), ParseError> {
+    let Some((what, most)) = too_large(code) else { return Ok(()) };
+    let kind = ParseErrorType::LiteralTooLarge(format!("script in {what}"), most);
     Err(ParseError(Box::new(kind), Position::NONE))
 }

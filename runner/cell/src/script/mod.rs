@@ -4,4 +4,4 @@ mod array;
 mod engine;
 pub(crate) mod library;
 
-pub(crate) use engine::{MAX_LINES, compile, compile_expression, engine};
+pub(crate) use engine::{compile, compile_expression, engine, too_large};

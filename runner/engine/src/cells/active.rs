@@ -10,6 +10,7 @@ use signalbox_core::run::StepRecord;
 use signalbox_core::{Digest, RunId};
 use tokio::time::Instant;
 
+use super::plausible::{MAX_LOG, check_chunk, check_key};
 use crate::link::{Assignment, Ticket};
 use crate::recorder::RunRef;
 
@@ -21,7 +22,7 @@ pub(super) const KILL_AFTER: Duration = Duration::from_millis(250);
 pub(super) const HOLD: Duration = Duration::from_millis(10);
 /// Most effects that one run may have under way: eight branches have one each (DESIGN §6.1), and
 /// more is no honest cell's.
-pub(super) const MAX_PENDING: usize = 64;
+pub(super) const MAX_PENDING: usize = 16;
 /// Most entries in the journal of one run: DESIGN §6.7.
 pub(super) const MAX_ENTRIES: usize = 10_000;
 /// Largest journal of one run: DESIGN §6.7.
@@ -119,6 +120,8 @@ pub(super) struct Active {
     given: u32,
     entries: usize,
     bytes: usize,
+    /// Bytes of log lines that came from this cell.
+    log_bytes: usize,
     /// The last chunk that is known to be durable.
     durable: u32,
     /// Whether the cell spoke of it: it is sure that it is the one that is evaluated.
@@ -144,6 +147,7 @@ impl Active {
             asked: journal.iter().filter(pending).map(|entry| entry.key.clone()).collect(),
             entries: journal.len(),
             bytes: journal.iter().map(size).sum(),
+            log_bytes: 0,
             assignment,
             phase: Phase::Sent,
             began: None,
@@ -190,6 +194,7 @@ impl Active {
     /// # Errors
     /// What no honest cell does: too many at once, or one that is under way already.
     pub(super) fn begin(&mut self, pending: Pending) -> Result<bool, String> {
+        check_key(&pending.key)?;
         if self.pending.len() >= MAX_PENDING {
             return Err(format!("more than {MAX_PENDING} effects at once"));
         }
@@ -245,6 +250,25 @@ impl Active {
             pending.key
         };
         pending.map(abort).collect()
+    }
+
+    /// Takes in what the cell wants to have recorded. Answers as [`Self::buffer`].
+    ///
+    /// # Errors
+    /// What no cell records.
+    pub(super) fn take_in(&mut self, chunk: Chunk) -> Result<bool, String> {
+        check_chunk(&chunk)?;
+        self.log_bytes += chunk.logs.iter().map(|line| line.message.len()).sum::<usize>();
+        if self.log_bytes > MAX_LOG {
+            return Err("more log lines than a run has".to_owned());
+        }
+        Ok(self.buffer(chunk))
+    }
+
+    /// Counts a value that the run has stored outside of its journal.
+    pub(super) fn count(&mut self, bytes: usize) -> bool {
+        self.bytes += bytes;
+        self.bytes <= MAX_JOURNAL
     }
 
     /// Takes entries in. Answers whether the journal is within its bounds.
@@ -369,8 +393,8 @@ mod tests {
             active_us: 0,
             started_at: None,
         };
-        let pinned = Pinned::for_tests(DeploymentId(1));
-        Active::new(Assignment { claim, pinned: Arc::new(pinned), suspect: false }, journal)
+        let pinned = Arc::new(Pinned::for_tests(DeploymentId(1)));
+        Active::new(Assignment { claim, pinned, suspect: false, refused: 0 }, journal)
     }
 
     fn key(ordinal: u32) -> Key {

@@ -146,7 +146,7 @@ fn in_frames(run: u32, journal: &[Entry]) -> Vec<ToCell> {
 }
 
 /// What decides whether the run is wanted: its schedule's, at the revision that it is pinned to.
-fn dynamic(assignment: &Assignment) -> Option<Dynamic> {
+pub(super) fn dynamic(assignment: &Assignment) -> Option<Dynamic> {
     let run = &assignment.claim.run;
     let Trigger::Schedule { schedule, .. } = &run.trigger else { return None };
     let flow = assignment.pinned.spec.flows.get(&run.flow)?;

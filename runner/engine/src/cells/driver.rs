@@ -91,6 +91,8 @@ pub(crate) struct Driver {
     pub(super) total: u64,
     pub(super) isolation: Option<u8>,
     pub(super) recalled: bool,
+    /// Recalls that the cell has not answered.
+    pub(super) recalls: u32,
     pub(super) retired: bool,
     pub(super) stopping: Option<Instant>,
     /// Since when there has been nothing to do.
@@ -124,6 +126,7 @@ impl Driver {
             total: 0,
             isolation: None,
             recalled: false,
+            recalls: 0,
             retired: false,
             stopping: None,
             idle: Instant::now(),
@@ -144,6 +147,8 @@ impl Driver {
             if wake <= Instant::now() && !self.tick().await {
                 return Exit::Lost;
             }
+            let backlog = self.jobs.backlog.clone();
+            let full = backlog.is_full();
             tokio::select! {
                 // Commands are few. What is due was done above, so that a cell which never stops
                 // talking keeps nothing from being done.
@@ -153,7 +158,8 @@ impl Driver {
                         return Exit::Hostile(fault);
                     }
                 }
-                more = self.wire.exchange() => match more {
+                () = backlog.less(), if full => {}
+                more = self.wire.exchange(), if !full => match more {
                     Ok(true) => if let Err(fault) = self.take_frames().await {
                         return Exit::Hostile(fault);
                     },

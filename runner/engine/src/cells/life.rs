@@ -35,6 +35,7 @@ impl Driver {
     pub(super) fn recall(&mut self) {
         if self.order.len() > 1 && !self.recalled {
             self.recalled = true;
+            self.recalls += 1;
             self.push(&ToCell::Recall);
         }
     }
@@ -99,7 +100,7 @@ impl Driver {
     }
 
     pub(super) async fn record(&self, job: Job) {
-        if self.jobs.send(job).await.is_err() {
+        if !self.jobs.send(job).await {
             tracing::error!("the recorder of a cell is gone");
         }
     }
@@ -179,7 +180,8 @@ impl Driver {
     /// Gives runs back to the dispatcher that the cell has not begun.
     pub(super) async fn returned(&mut self, numbers: Vec<u32>) {
         let mut assignments = Vec::new();
-        let runs = numbers.iter().filter(|number| self.runs.contains_key(number)).count();
+        let before = self.runs.len();
+        let first = self.order.front().copied();
         for number in numbers {
             let Some(active) = self.runs.get(&number) else { continue };
             if let Phase::Stopping { why, .. } = active.phase {
@@ -187,9 +189,13 @@ impl Driver {
             } else if active.cancelled {
                 self.end(number, Chunk::default(), Ending::Cancelled).await;
             } else {
-                assignments.extend(self.forget(number).map(|active| active.assignment));
+                let assignment = self.forget(number).map(|active| active.assignment);
+                // A cell that was slow may not have begun the first one either. When that goes on, the
+                // run is evaluated alone: there it is not recalled.
+                assignments.extend(assignment.map(|given| given.again(first == Some(number))));
             }
         }
+        let runs = before - self.runs.len();
         self.recalled = false;
         let (cell, workspace) = (self.id, self.workspace.clone());
         drop(

@@ -11,6 +11,7 @@ mod leave;
 mod life;
 mod other_runs;
 mod performing;
+mod plausible;
 mod programs;
 mod requests;
 

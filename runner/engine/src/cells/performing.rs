@@ -11,7 +11,7 @@ use signalbox_core::{RunId, Value, value};
 use signalbox_store::contract::{Internal, InternalEffect, StateChange, Write};
 use tokio::time::Instant;
 
-use super::active::{Pending, Phase, Stop};
+use super::active::{MAX_PENDING, Pending, Phase, Stop};
 use super::driver::Driver;
 use crate::border::{MAX_VALUE, check_state_name, check_value};
 use crate::effects::{self, Context};
@@ -27,6 +27,9 @@ impl Driver {
         let Effect { run, chunk, key, fingerprint, waits, seen, within, request } = effect;
         self.effects = self.effects.wrapping_add(1);
         let ticket = Ticket { run, effect: self.effects };
+        if self.wire.unheard() > MAX_PENDING {
+            return Err("it asks for more than it listens to".to_owned());
+        }
         let head = self.head(run)?;
         head.seen = true;
         match head.phase {
@@ -39,7 +42,7 @@ impl Driver {
         if waits {
             head.waits(seen);
         }
-        if !head.buffer(chunk) {
+        if !head.take_in(chunk)? {
             self.stop(run, Stop::JournalFull);
         } else if asked && request.is_wait() {
             // It is recorded, and lacks its answer only.
@@ -166,6 +169,14 @@ impl Driver {
         let workspace = active.of.workspace.clone();
         match check_state_name(&name).and(change) {
             Ok(change) => {
+                let bytes = match &change {
+                    StateChange::Set(value) | StateChange::Swap { value, .. } => value.len(),
+                    StateChange::Add(_) | StateChange::Delete => 0,
+                };
+                let active = self.runs.get_mut(&ticket.run);
+                if active.is_some_and(|active| !active.count(bytes)) {
+                    return self.stop(ticket.run, Stop::JournalFull);
+                }
                 self.internal(ticket, InternalEffect::State { workspace, name, change }).await;
             }
             Err(failure) => self.outcome(ticket, Outcome::Failed(failure), false).await,

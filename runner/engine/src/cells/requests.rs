@@ -9,7 +9,9 @@ use signalbox_core::run::{Ending, Reason, RunError};
 use signalbox_store::contract::Write;
 
 use super::active::{Active, Phase, Stop};
+use super::assign::dynamic;
 use super::driver::Driver;
+use super::plausible::{check_chunk, check_reason};
 use crate::border::{MAX_VALUE, check_value};
 use crate::recorder::{Job, Then};
 use crate::way::{self, Station};
@@ -52,7 +54,7 @@ impl Driver {
                 if let Phase::Stopping { .. } = head.phase {
                     return Ok(());
                 }
-                let within = head.buffer(chunk);
+                let within = head.take_in(chunk)?;
                 self.flush(run).await;
                 if !within {
                     self.stop(run, Stop::JournalFull);
@@ -73,6 +75,8 @@ impl Driver {
                 if runs.iter().any(begun) {
                     return Err("it gives a run back that it had begun".to_owned());
                 }
+                self.recalls =
+                    self.recalls.checked_sub(1).ok_or("it returns what nobody recalled")?;
                 self.returned(runs).await;
                 Ok(())
             }
@@ -91,10 +95,6 @@ impl Driver {
     }
 
     async fn ended(&mut self, run: u32, chunk: Chunk, end: End) -> Result<(), String> {
-        if !self.runs.contains_key(&run) && self.order.front() != Some(&run) {
-            // It was cancelled before it began; the cell did not know.
-            return Ok(());
-        }
         let head = self.head(run)?;
         way::passed(head.id(), Station::Evaluated);
         match head.phase {
@@ -109,11 +109,16 @@ impl Driver {
             }
             Phase::Stopping { .. } | Phase::Evaluating | Phase::Sent => {}
         }
+        check_chunk(&chunk)?;
         match end {
             End::Incompatible(message) => self.park(run, message).await,
+            End::NotWanted if !self.may_be_unwanted(run) => {
+                return Err("a run is not wanted that nobody asked about".to_owned());
+            }
             End::NotWanted => self.end(run, chunk, Ending::Skipped(Reason::NotWanted)).await,
             End::ContinueAs(inputs) => self.continue_as(run, chunk, &inputs).await,
             End::Error(reason, error, failure) => {
+                check_reason(reason)?;
                 self.failed(run, chunk, (reason, bounded(error)), &failure).await;
             }
             End::Result(result) => {
@@ -128,6 +133,11 @@ impl Driver {
             }
         }
         Ok(())
+    }
+
+    /// Whether the cell was asked if the run is wanted at all.
+    fn may_be_unwanted(&self, run: u32) -> bool {
+        self.runs.get(&run).is_some_and(|active| dynamic(&active.assignment).is_some())
     }
 
     async fn park(&mut self, run: u32, message: String) {

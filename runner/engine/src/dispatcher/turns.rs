@@ -214,7 +214,7 @@ impl Dispatcher {
             Ok(pinned) => {
                 let suspect = claim.lost_cells > 0 || claim.note;
                 let workspace = claim.run.workspace.clone();
-                self.pool(&workspace).place(Assignment { claim, pinned, suspect });
+                self.pool(&workspace).place(Assignment { claim, pinned, suspect, refused: 0 });
             }
             Err(error) if error.is_permanent() => {
                 tracing::error!(run = %claim.run.id, %error, "the revision of a run is lost");

@@ -1,5 +1,6 @@
 //! The two directions of a cell's socket, with what is on its way.
 
+use std::collections::VecDeque;
 use std::io;
 
 use bytes::{Buf as _, BytesMut};
@@ -8,6 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// How much is read at once.
 const READ: usize = 64 << 10;
+/// How much room is kept for what is to be sent.
+const KEPT: usize = 1 << 20;
 
 /// The two directions of a cell's socket.
 pub(crate) struct Wire {
@@ -15,6 +18,11 @@ pub(crate) struct Wire {
     writer: Box<dyn AsyncWrite + Send + Sync + Unpin>,
     inbox: BytesMut,
     outbox: BytesMut,
+    /// Bytes that were put in line and that went out, since the beginning.
+    pushed: u64,
+    sent: u64,
+    /// Where the outcomes end that are in line.
+    outcomes: VecDeque<u64>,
 }
 
 impl Wire {
@@ -22,7 +30,15 @@ impl Wire {
         reader: Box<dyn AsyncRead + Send + Sync + Unpin>,
         writer: Box<dyn AsyncWrite + Send + Sync + Unpin>,
     ) -> Self {
-        Self { reader, writer, inbox: BytesMut::with_capacity(READ), outbox: BytesMut::new() }
+        Self {
+            reader,
+            writer,
+            inbox: BytesMut::with_capacity(READ),
+            outbox: BytesMut::new(),
+            pushed: 0,
+            sent: 0,
+            outcomes: VecDeque::new(),
+        }
     }
 
     /// Puts a frame in line.
@@ -30,7 +46,19 @@ impl Wire {
         let mut bytes = Vec::with_capacity(256);
         write_frame(frame, &mut bytes)?;
         self.outbox.extend_from_slice(&bytes);
+        self.pushed += bytes.len() as u64;
+        if let ToCell::Outcome { .. } = frame {
+            self.outcomes.push_back(self.pushed);
+        }
         Ok(())
+    }
+
+    /// Outcomes that the cell cannot have heard of: its socket is full.
+    pub(crate) fn unheard(&mut self) -> usize {
+        while self.outcomes.front().is_some_and(|end| *end <= self.sent) {
+            self.outcomes.pop_front();
+        }
+        self.outcomes.len()
     }
 
     /// The next frame that is there whole.
@@ -48,7 +76,7 @@ impl Wire {
     /// the stream. Can be dropped at any time without losing anything.
     pub(crate) async fn exchange(&mut self) -> io::Result<bool> {
         loop {
-            let Self { reader, writer, inbox, outbox } = self;
+            let Self { reader, writer, inbox, outbox, sent, .. } = self;
             if inbox.capacity() - inbox.len() < READ / 4 {
                 inbox.reserve(READ.min(MAX_FRAME));
             }
@@ -59,6 +87,11 @@ impl Wire {
                 written = writer.write(outbox), if sending => {
                     let written = written?;
                     outbox.advance(written);
+                    *sent += written as u64;
+                    // What a large journal took is given back.
+                    if outbox.is_empty() && outbox.capacity() > KEPT {
+                        *outbox = BytesMut::new();
+                    }
                 }
                 read = reader.read_buf(inbox) => return Ok(read? > 0),
             }

@@ -63,7 +63,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The journal of a run in order, with the answers of its waits put into their entries.
     fn journal<'a>(&'a self, run: &'a RunId) -> Reply<'a, Vec<Entry>>;
 
-    /// The chunks of a run with a number above `after` (0 for all), each with its number.
+    /// Log lines and steps of the chunks of a run with a number above `after` (0 for all), each with
+    /// its number. Entries are left out: they may be a thousand times as large, and are
+    /// [`journal`](Self::journal)'s.
     fn chunks<'a>(&'a self, run: &'a RunId, after: u32) -> Reply<'a, Vec<(u32, Chunk)>>;
 
     /// The moment at which the next wait of a run ends by itself, or the next deadline passes;

@@ -20,39 +20,44 @@ fn sequence(connection: &Connection, run: &RunId) -> Result<i64, Error> {
     seq.ok_or_else(|| Error::NotFound(format!("run {run}")))
 }
 
-/// The chunks of a run with a number above `after`.
+/// The chunks of a run with a number above `after`, without entries.
 pub(super) fn chunks(
     connection: &Connection,
     run: &RunId,
     after: u32,
 ) -> Result<Vec<(u32, Chunk)>, Error> {
-    chunks_of(connection, sequence(connection, run)?, after)
+    let mut chunks = Vec::new();
+    each_chunk(connection, sequence(connection, run)?, after, |number, chunk| {
+        chunks.push((number, Chunk { entries: Vec::new(), ..chunk }));
+    })?;
+    Ok(chunks)
 }
 
-/// The chunks of the run with a sequence.
-pub(super) fn chunks_of(
+/// Goes through the chunks of the run with a sequence. There is one of them at a time: together they
+/// may be as large as a journal.
+pub(super) fn each_chunk(
     connection: &Connection,
     seq: i64,
     after: u32,
-) -> Result<Vec<(u32, Chunk)>, Error> {
+    mut take: impl FnMut(u32, Chunk),
+) -> Result<(), Error> {
     let mut statement = connection.prepare_cached(
         "SELECT number, body, format FROM chunks WHERE run = ? AND number > ? ORDER BY number",
     )?;
     let mut rows = statement.query(params![seq, after])?;
-    let mut chunks = Vec::new();
     while let Some(row) = rows.next()? {
         let body = row.get_ref(1)?.as_blob().unwrap_or_default();
-        chunks.push((row.get(0)?, format::read(row.get(2)?, body)?));
+        take(row.get(0)?, format::read(row.get(2)?, body)?);
     }
-    Ok(chunks)
+    Ok(())
 }
 
 /// The entries of a run, the answers of its waits in their places.
 pub(super) fn entries(connection: &Connection, run: &RunId) -> Result<Vec<Entry>, Error> {
     let seq = sequence(connection, run)?;
     let mut answers = answers(connection, seq)?;
-    let chunks = chunks_of(connection, seq, 0)?;
-    let mut entries: Vec<Entry> = chunks.into_iter().flat_map(|(_, chunk)| chunk.entries).collect();
+    let mut entries: Vec<Entry> = Vec::new();
+    each_chunk(connection, seq, 0, |_, chunk| entries.extend(chunk.entries))?;
     for entry in &mut entries {
         if entry.outcome == Outcome::Pending
             && let Some(answer) = answers.remove(&entry.key)

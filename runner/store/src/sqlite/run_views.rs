@@ -122,9 +122,9 @@ pub(super) fn by_sequence(
 /// The last record of each step, in the order they ended.
 fn steps(connection: &Connection, seq: i64) -> Result<Vec<StepRecord>, Error> {
     let mut last: BTreeMap<String, (usize, StepRecord)> = BTreeMap::new();
-    let chunks = journal::chunks_of(connection, seq, 0)?;
-    let records = chunks.into_iter().flat_map(|(_, chunk)| chunk.steps);
-    for (place, record) in records.enumerate() {
+    let mut records = Vec::new();
+    journal::each_chunk(connection, seq, 0, |_, chunk| records.extend(chunk.steps))?;
+    for (place, record) in records.into_iter().enumerate() {
         last.insert(record.id.clone(), (place, record));
     }
     let mut steps: Vec<_> = last.into_values().collect();

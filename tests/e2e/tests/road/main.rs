@@ -30,6 +30,7 @@ mod extremes;
 mod faults;
 mod handlers;
 mod hostile;
+mod hostile_scripts;
 mod idempotency;
 mod idle;
 mod isolation;
