@@ -14,6 +14,7 @@ use rhai::packages::{
 use rhai::{
     AST, Engine, EvalAltResult, OptimizationLevel, ParseError, ParseErrorType, Position, Scope,
 };
+use signalbox_core::bounds;
 use signalbox_core::journal::Level;
 use signalbox_core::source::MAX_SCRIPT;
 
@@ -24,12 +25,12 @@ pub(crate) const MAX_LINES: usize = 20_000;
 /// Most characters in a line of a script, for the same reason.
 const MAX_COLUMNS: usize = 60_000;
 /// Calls within calls, and expressions within expressions outside and inside of functions.
-const MAX_CALLS: usize = 64;
+pub(crate) const MAX_CALLS: usize = bounds::CALLS;
 const MAX_DEPTH: (usize, usize) = (64, 32);
 /// DESIGN §6.7.
-const MAX_STRING: usize = 4 << 20;
-const MAX_ARRAY: usize = 1_000_000;
-const MAX_MAP: usize = 100_000;
+const MAX_STRING: usize = bounds::TEXT;
+const MAX_ARRAY: usize = bounds::ARRAY;
+const MAX_MAP: usize = bounds::MAP;
 /// Far more than any script needs, far less than what hurts.
 const MAX_VARIABLES: usize = 10_000;
 const MAX_FUNCTIONS: usize = 10_000;
