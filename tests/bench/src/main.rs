@@ -13,6 +13,7 @@ mod clients;
 mod fixture;
 mod http;
 mod in_process;
+mod noisy;
 mod process;
 mod raw;
 mod replay;
@@ -68,6 +69,11 @@ fn main() -> Result<()> {
         eprintln!("sleepers ...");
         let scale = if quick { Scale::QUICK } else { Scale::FULL };
         runtime.block_on(sleepers::measure(&mut report, &binary, scale))?;
+    }
+    if wanted("noisy") {
+        eprintln!("noisy neighbour ...");
+        let scale = if quick { noisy::Scale::QUICK } else { noisy::Scale::FULL };
+        runtime.block_on(noisy::measure(&mut report, &binary, scale))?;
     }
     if wanted("process") {
         eprintln!("start and idle ...");
