@@ -1,9 +1,9 @@
 //! Which cells wait when the processors are wanted by more than there are.
 //!
 //! Cells stand behind the runner: what it does for everybody does not wait for what one of them
-//! computes. A cell whose run has computed for long stands behind the others, so that a
-//! workspace that computes for minutes keeps short runs of another from nothing. On a machine that has
-//! time for all of them, none of this is felt.
+//! computes. A cell whose run has computed for long stands behind the others: a workspace that
+//! computes for minutes does not delay another's short runs. On a machine that has time for all of
+//! them, none of this is felt.
 
 use std::time::Duration;
 
