@@ -93,7 +93,10 @@ fn look(done: u64) -> Option<Dynamic> {
         operations::looked(done, operations);
         let Some(run) = &mut state.run else { return None };
         if done > operations {
-            run.set_stop(Stop::Limit(format!("more than {operations} operations")));
+            run.set_stop(Stop::Limit(format!(
+                "more than {operations} operations; do less in one run, or have the root manifest \
+                 grant more `limits.operations`"
+            )));
         }
         if run.stop().is_none() {
             state.attend();

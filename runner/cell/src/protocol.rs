@@ -16,7 +16,7 @@ use signalbox_core::{Digest, RunId};
 use crate::keyed::Algorithm;
 
 /// Largest frame, without its length: DESIGN §6.7.
-pub const MAX_FRAME: usize = 8 << 20;
+pub const MAX_FRAME: usize = signalbox_core::bounds::FRAME;
 
 /// From the runner to a cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

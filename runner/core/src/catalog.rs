@@ -236,11 +236,11 @@ impl Default for Limits {
     /// DESIGN §6.7.
     fn default() -> Self {
         Self {
-            memory: 128 << 20,
+            memory: crate::bounds::MEMORY,
             concurrency: 16,
             run_time: Duration::from_mins(30),
-            operations: 100_000_000,
-            queue: 200_000,
+            operations: crate::bounds::OPERATIONS,
+            queue: crate::bounds::QUEUE,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod alarm;
 pub mod answer;
+pub mod bounds;
 pub mod broker;
 pub mod catalog;
 pub mod check;

@@ -1,12 +1,12 @@
 //! What may cross the border between a script and the rest: values and names within their bounds,
 //! without a secret in them.
 
+/// Largest inputs or result of a run, and value of the state.
+pub(crate) use signalbox_core::bounds::VALUE as MAX_VALUE;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::Failure;
 use signalbox_core::{Value, secret as marker, value};
 
-/// Largest inputs or result of a run, and value of the state: DESIGN §6.7.
-pub(crate) const MAX_VALUE: usize = 1 << 20;
 /// Longest name of a value of the state, in bytes.
 const MAX_STATE_NAME: usize = 200;
 

@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use signalbox_core::clock::{Clock, Timestamp};
@@ -57,6 +58,23 @@ pub trait Process: Send + Sync + Debug {
     /// Kills it, waits for its end and says how it came. A cell that was already dying keeps the
     /// end that it had.
     fn reap(&mut self) -> Later<'_, Ended>;
+
+    /// How long it has computed in all, the time it waited for the processor not included. `None`
+    /// when nobody knows.
+    fn computed(&self) -> Option<Duration>;
+
+    /// Has it stand there whenever the processors are wanted by more than there are. Answers
+    /// whether it does.
+    fn stand(&self, place: Place) -> bool;
+}
+
+/// Where a cell stands among those who want a processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Behind the runner.
+    Usual,
+    /// Behind other cells, too.
+    Back,
 }
 
 /// How a cell ended.

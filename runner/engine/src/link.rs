@@ -6,6 +6,7 @@ use std::time::Duration;
 use signalbox_core::journal::{Key, Outcome};
 use signalbox_core::why::Cells;
 use signalbox_core::{RunId, WorkspaceName};
+use signalbox_store::Error;
 use signalbox_store::contract::Claim;
 use tokio::sync::{mpsc, oneshot};
 
@@ -94,6 +95,8 @@ impl Link {
 /// What the dispatcher is told.
 #[derive(Debug)]
 pub(crate) enum Message {
+    /// So many runs of a workspace were wanted that had to be read; here are those that there were.
+    Claimed { workspace: WorkspaceName, wanted: usize, claims: Result<Vec<Claim>, Error> },
     /// Runs of a cell have ended, or were stopped, after so much evaluation.
     Finished { cell: CellId, workspace: WorkspaceName, runs: usize, evaluated: Duration },
     /// A cell gave runs back that it had not begun.

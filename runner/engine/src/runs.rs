@@ -183,7 +183,9 @@ impl Shared {
             )),
             Some(Accepted::Full) => Err(Error::refused(
                 Code::QueueFull,
-                format!("`{workspace}` has {bound} runs waiting, which is its bound"),
+                format!(
+                    "`{workspace}` has {bound} runs waiting, which is its bound (`limits.queue`)"
+                ),
             )),
             Some(Accepted::Stale | Accepted::Overlaps(_)) | None => {
                 Err(Error::refused(Code::Internal, "the store gave no answer for an accepted run"))

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::problem::Problem;
 
 /// Largest body, in bytes: DESIGN §6.7.
-pub(crate) const MAX_BODY: usize = 4 << 20;
+pub(crate) const MAX_BODY: usize = signalbox_core::bounds::BODY;
 
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -16,6 +16,7 @@ mod growth;
 mod hostile;
 mod http;
 mod in_process;
+mod noisy;
 mod process;
 mod push;
 mod raw;
@@ -46,7 +47,7 @@ struct Bench {
 type Measure = fn(&mut Bench) -> Result<()>;
 
 /// All of them, in the order in which they are made: the raw limits first, what takes long last.
-const MEASURES: [(&str, Measure); 14] = [
+const MEASURES: [(&str, Measure); 15] = [
     ("raw", |b| raw::measure(&mut b.report)),
     ("latency", |b| b.runtime.block_on(in_process::latency(&mut b.report, &b.binary))),
     ("waterfall", |b| b.runtime.block_on(waterfall::measure(&mut b.report, &b.binary))),
@@ -65,6 +66,10 @@ const MEASURES: [(&str, Measure); 14] = [
         b.runtime.block_on(sleepers::measure(&mut b.report, &b.binary, scale))
     }),
     ("schedules", |b| b.runtime.block_on(schedules::measure(&mut b.report, &b.binary))),
+    ("noisy", |b| {
+        let scale = if b.quick { noisy::Scale::QUICK } else { noisy::Scale::FULL };
+        b.runtime.block_on(noisy::measure(&mut b.report, &b.binary, scale))
+    }),
     ("hostile", |b| hostile::measure(&mut b.report, &b.binary)),
     ("growth", |b| {
         let steps = if b.quick { growth::QUICK_HISTORY } else { growth::HISTORY };

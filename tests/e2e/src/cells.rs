@@ -36,6 +36,22 @@ pub fn cells(runner: i32) -> Vec<Cell> {
     found
 }
 
+/// Every process below another: its cells, children that fetch, whatever they started.
+pub fn descendants(of: i32) -> Vec<i32> {
+    let folders = fs::read_dir("/proc").expect("/proc is there");
+    let pids: Vec<i32> =
+        folders.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    let parents: Vec<(i32, i32)> =
+        pids.into_iter().filter_map(|pid| Some((pid, status(pid)?.1))).collect();
+    let mut found = vec![of];
+    let mut at = 0;
+    while let Some(parent) = found.get(at).copied() {
+        found.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+        at += 1;
+    }
+    found.split_off(1)
+}
+
 /// Whether there is a process with this id that has not ended.
 pub fn is_alive(pid: i32) -> bool {
     let exists = Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid).is_ok());

@@ -42,7 +42,7 @@ impl Die {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = since.map_or(1, |time| u64::from(time.subsec_nanos()) ^ time.as_secs());
         let seed: u64 = given.unwrap_or(now).max(1);
-        said(&format!("SIGNALBOX_SEED={seed}"));
+        told(&format!("SIGNALBOX_SEED={seed}"));
         Self(seed)
     }
 
@@ -61,7 +61,14 @@ impl Default for Die {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the seed belongs into the output of the test")]
-fn said(text: &str) {
+/// How often a long loop goes round: as often as `SIGNALBOX_ROUNDS` says, or as the test does.
+pub fn rounds(usual: usize) -> usize {
+    let given = std::env::var("SIGNALBOX_ROUNDS").ok();
+    given.and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// Puts a figure or a seed into the output of the test.
+#[expect(clippy::print_stderr, reason = "what a test reports")]
+pub fn told(text: &str) {
     eprintln!("{text}");
 }

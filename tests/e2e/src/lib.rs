@@ -12,12 +12,14 @@ mod road;
 mod runner;
 mod said;
 mod scene;
+mod small_disk;
 
-pub use cells::{Cell, cells, is_alive, kill9};
-pub use eventually::{Die, PATIENCE, eventually, pause};
+pub use cells::{Cell, cells, descendants, is_alive, kill9};
+pub use eventually::{Die, PATIENCE, eventually, pause, rounds, told};
 pub use gate::Gate;
 pub use lists::{column, diagnostics, strings};
 pub use road::{Road, binary};
 pub use runner::Runner;
 pub use said::Said;
 pub use scene::{DOMAIN, PLATFORM, Scene, root};
+pub use small_disk::{SmallDisk, apart};

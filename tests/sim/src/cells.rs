@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use signalbox_cell::protocol::{FromCell, Request, Start, ToCell, read_frame, write_frame};
 use signalbox_core::RunId;
-use signalbox_engine::doors::{Cell, Cells, Ended, Later, Process};
+use signalbox_engine::doors::{Cell, Cells, Ended, Later, Place, Process};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::Notify;
 
@@ -75,6 +75,15 @@ impl Process for SimProcess {
     fn reap(&mut self) -> Later<'_, Ended> {
         self.kill();
         Box::pin(std::future::ready(Ended::killed()))
+    }
+
+    /// Nothing is known of threads' time, and nothing may depend on it.
+    fn computed(&self) -> Option<Duration> {
+        None
+    }
+
+    fn stand(&self, _: Place) -> bool {
+        true
     }
 }
 

@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::process::{Metadata, Package};
 use crate::tree::Tree;
 
-const LAYERS: [(&str, u8); 14] = [
+const LAYERS: [(&str, u8); 15] = [
     ("signalbox-core", 0),
     ("signalbox-store", 1),
     ("signalbox-cell", 1),

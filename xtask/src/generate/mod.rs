@@ -1,5 +1,6 @@
 //! The parts of the documents that are made from code, so that they cannot say anything else.
 
+mod bounds;
 mod errors;
 mod host;
 
@@ -15,6 +16,7 @@ use crate::tree::Tree;
 /// Every generated file with its content.
 fn files() -> Vec<(&'static str, String)> {
     vec![
+        ("docs/reference/bounds.md", bounds::page()),
         ("docs/reference/errors.md", errors::page()),
         ("docs/reference/host-functions.md", host::page()),
     ]

@@ -1,6 +1,7 @@
 //! Follows errors to what happened and where.
 
 use rhai::{EvalAltResult, Position};
+use signalbox_core::bounds::{self, Figure};
 use signalbox_core::secret::hide_markers;
 
 use crate::value::to_value;
@@ -57,6 +58,12 @@ fn text_of(error: &EvalAltResult) -> String {
             Err(_) => format!("a {} was thrown", value.type_name()),
         },
         EvalAltResult::ErrorParsing(kind, _) => kind.to_string(),
+        EvalAltResult::ErrorStackOverflow(_) => {
+            format!("calls within calls are at most {} deep; use a loop", bounds::CALLS)
+        }
+        EvalAltResult::ErrorDataTooLarge(what, _) => {
+            format!("{what} is over the bound of {}; work on it in pieces", most(what))
+        }
         other => {
             let whole = other.to_string();
             // Rhai appends the position, which is told apart from the text here.
@@ -67,6 +74,15 @@ fn text_of(error: &EvalAltResult) -> String {
         }
     };
     signalbox_core::journal::cut(hide_markers(&text), 4000)
+}
+
+/// The bound of what Rhai calls so.
+fn most(what: &str) -> Figure {
+    match what {
+        what if what.contains("string") => Figure::Bytes(bounds::TEXT as u64),
+        what if what.contains("map") => Figure::Count(bounds::MAP as u64),
+        _ => Figure::Count(bounds::ARRAY as u64),
+    }
 }
 
 fn is_limit(error: &EvalAltResult) -> bool {

@@ -22,7 +22,7 @@ const FLUSH_AFTER: Duration = Duration::from_millis(50);
 /// Cheap entries become durable when there are so many bytes of them.
 const FLUSH_BYTES: usize = 1 << 20;
 /// Largest result of a run or of a step: DESIGN §6.7.
-pub(crate) const MAX_RESULT: usize = 1 << 20;
+pub(crate) const MAX_RESULT: usize = signalbox_core::bounds::VALUE;
 
 /// Why a run must stop. The first reason counts.
 #[derive(Debug, Clone, PartialEq, Eq)]

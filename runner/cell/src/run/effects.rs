@@ -1,15 +1,15 @@
 //! Effects: their keys, what the journal has under them, and what is added to it.
 
-use signalbox_core::Digest;
 use signalbox_core::journal::{Entry, Key, Outcome};
+use signalbox_core::{Digest, bounds};
 
 use super::replay::{Recorded, STEP};
 use super::{Run, Stop};
 
 /// Most entries in the journal of one run: DESIGN §6.7.
-const MAX_ENTRIES: usize = 10_000;
+const MAX_ENTRIES: usize = bounds::ENTRIES;
 /// Largest journal of one run: DESIGN §6.7.
-const MAX_JOURNAL: usize = 64 << 20;
+const MAX_JOURNAL: usize = bounds::JOURNAL;
 
 impl Run {
     /// The key of the next effect. `None`: the run must stop.
@@ -37,7 +37,9 @@ impl Run {
         }
         self.entries += 1;
         if self.entries > MAX_ENTRIES {
-            self.set_stop(Stop::Limit(format!("more than {MAX_ENTRIES} effects in one run")));
+            self.set_stop(Stop::Limit(format!(
+                "more than {MAX_ENTRIES} effects in one run; go on in a successor: `continue_as(inputs)`"
+            )));
             return None;
         }
         Some(())
@@ -75,7 +77,10 @@ impl Run {
             Outcome::Failed(failure) => failure.message.len(),
         };
         if self.bytes > MAX_JOURNAL {
-            self.set_stop(Stop::Limit(format!("a journal of more than {MAX_JOURNAL} bytes")));
+            self.set_stop(Stop::Limit(format!(
+                "a journal of more than {}; go on in a successor: `continue_as(inputs)`",
+                bounds::Figure::Bytes(MAX_JOURNAL as u64)
+            )));
             return None;
         }
         Some(())

@@ -3,12 +3,12 @@
 use signalbox_core::journal::Outcome;
 use signalbox_core::journal::{Level, LogLine};
 use signalbox_core::value::encode;
-use signalbox_core::{Digest, Value};
+use signalbox_core::{Digest, Value, bounds};
 
 use super::Run;
 
 /// Largest log of one run: DESIGN §6.7.
-const MAX_LOG: usize = 1 << 20;
+const MAX_LOG: usize = bounds::LOG;
 const KIND: &str = "log";
 
 impl Run {

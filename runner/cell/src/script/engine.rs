@@ -14,6 +14,7 @@ use rhai::packages::{
 use rhai::{
     AST, Engine, EvalAltResult, OptimizationLevel, ParseError, ParseErrorType, Position, Scope,
 };
+use signalbox_core::bounds;
 use signalbox_core::journal::Level;
 use signalbox_core::source::MAX_SCRIPT;
 
@@ -26,12 +27,12 @@ const MAX_COLUMNS: usize = 60_000;
 /// Most arms of all `switch` of a script: Rhai compares each with all before it.
 const MAX_ARMS: usize = 2_000;
 /// Calls within calls, and expressions within expressions outside and inside of functions.
-const MAX_CALLS: usize = 64;
+pub(crate) const MAX_CALLS: usize = bounds::CALLS;
 const MAX_DEPTH: (usize, usize) = (64, 32);
 /// DESIGN §6.7.
-const MAX_STRING: usize = 4 << 20;
-const MAX_ARRAY: usize = 1_000_000;
-const MAX_MAP: usize = 100_000;
+const MAX_STRING: usize = bounds::TEXT;
+const MAX_ARRAY: usize = bounds::ARRAY;
+const MAX_MAP: usize = bounds::MAP;
 /// Far more than any script needs, far less than what hurts.
 const MAX_VARIABLES: usize = 10_000;
 const MAX_FUNCTIONS: usize = 10_000;

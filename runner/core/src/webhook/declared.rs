@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{VALUE, WEBHOOK_BODY};
 use crate::ids::FlowName;
 use crate::rate::RateLimit;
 use crate::value::Value;
@@ -133,7 +134,7 @@ impl Webhook {
     /// Most bytes of a body. What has to fit into the inputs as it is, or comes from nobody knows
     /// whom, has the bound of inputs; what only a part is picked from has DESIGN §6.7's.
     pub fn max_body(&self) -> usize {
-        if self.inputs.is_some() && !self.auth.is_open() { 25 << 20 } else { 1 << 20 }
+        if self.inputs.is_some() && !self.auth.is_open() { WEBHOOK_BODY } else { VALUE }
     }
 }
 

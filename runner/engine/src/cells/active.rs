@@ -7,7 +7,7 @@ use std::time::Duration;
 use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::{Chunk, Entry, Key, Outcome};
 use signalbox_core::run::StepRecord;
-use signalbox_core::{Digest, RunId};
+use signalbox_core::{Digest, RunId, bounds};
 use tokio::time::Instant;
 
 use super::plausible::{MAX_LOG, check_chunk, check_key};
@@ -24,9 +24,9 @@ pub(super) const HOLD: Duration = Duration::from_millis(10);
 /// more is no honest cell's.
 pub(super) const MAX_PENDING: usize = 16;
 /// Most entries in the journal of one run: DESIGN §6.7.
-pub(super) const MAX_ENTRIES: usize = 10_000;
+pub(super) const MAX_ENTRIES: usize = bounds::ENTRIES;
 /// Largest journal of one run: DESIGN §6.7.
-pub(super) const MAX_JOURNAL: usize = 64 << 20;
+pub(super) const MAX_JOURNAL: usize = bounds::JOURNAL;
 
 /// Why a run is stopped. The first reason counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

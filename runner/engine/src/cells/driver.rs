@@ -12,8 +12,9 @@ use tokio::time::Instant;
 
 use super::active::{Active, KILL_AFTER, Phase, Stop};
 use super::leave::leftover;
+use super::pace::Pace;
 use super::programs::Programs;
-use crate::doors::{Cell, Process};
+use crate::doors::{Cell, Place, Process};
 use crate::link::{CellId, Command, Link, Message};
 use crate::process::Wire;
 use crate::recorder::{self, Jobs};
@@ -43,6 +44,8 @@ pub(crate) fn spawn(
         let started = shared.doors.cells.start(memory).await;
         match started {
             Ok(Cell { process, reader, writer }) => {
+                // Where it is not let to, it stands where it was started: beside the runner.
+                process.stand(Place::Usual);
                 let wire = Wire::new(reader, writer);
                 let driver = Driver::new(shared, (id, workspace), process, wire, (commands, inbox));
                 driver.run().await;
@@ -78,6 +81,7 @@ pub(crate) struct Driver {
     pub(super) workspace: WorkspaceName,
     pub(super) wire: Wire,
     pub(super) process: Box<dyn Process>,
+    pub(super) pace: Pace,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) inbox: mpsc::Receiver<Command>,
     pub(super) jobs: Jobs,
@@ -116,6 +120,7 @@ impl Driver {
             workspace,
             wire,
             process,
+            pace: Pace::default(),
             commands,
             inbox,
             programs: Programs::default(),
@@ -186,8 +191,10 @@ impl Driver {
         }
         let recall = (self.order.len() > 1 && !self.recalled).then(|| began + RECALL_AFTER);
         let grace = self.stopping.map(|since| since + self.shared.grace);
+        let look = if head.has_pending() { None } else { self.pace.look_at(began) };
         let far = began + Duration::from_hours(1);
-        head.wake_at().into_iter().chain(recall).chain(grace).min().unwrap_or(far)
+        let all = head.wake_at().into_iter().chain(recall).chain(grace).chain(look);
+        all.min().unwrap_or(far)
     }
 
     /// Does what is due. Answers false when the cell must go.
@@ -204,6 +211,9 @@ impl Driver {
         let Some(head) = self.runs.get_mut(&number) else { return false };
         if let Phase::Stopping { since, .. } = head.phase {
             return now < since + KILL_AFTER;
+        }
+        if let Some((began, _)) = head.began {
+            self.pace.look(self.process.as_ref(), began, now);
         }
         if head.deadline().is_some_and(|at| at <= now) {
             self.stop(number, Stop::TimedOut);
@@ -311,7 +321,8 @@ impl Driver {
     async fn finished(&mut self, runs: usize, evaluated: Duration) {
         self.total += runs as u64;
         let (cell, workspace) = (self.id, self.workspace.clone());
-        if self.total >= MAX_RUNS && !self.retired {
+        let stands = self.pace.over(self.process.as_ref());
+        if (self.total >= MAX_RUNS || !stands) && !self.retired {
             self.retired = true;
             let retired = Message::Retired { cell, workspace: workspace.clone() };
             drop(self.shared.dispatcher.send(retired).await);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use signalbox_core::bounds::Figure;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::Chunk;
 use signalbox_core::run::{Ending, Reason, RunError, State};
@@ -71,7 +72,12 @@ impl Driver {
             return self.release(number, true).await;
         }
         let ending = if ended.is_abort() {
-            let message = "its cell ran out of memory or stack, twice";
+            let memory = active.assignment.pinned.spec.grants.limits.memory;
+            let message = format!(
+                "its cell ran out of memory or stack, twice; work in pieces, or have the root \
+                 manifest grant more `limits.memory` than {}",
+                Figure::Bytes(memory)
+            );
             let error = RunError::plain(Code::LimitExceeded, message);
             Ending::Failed(Reason::LimitExceeded, error)
         } else {
@@ -101,7 +107,8 @@ impl Driver {
                 self.end(number, Chunk::default(), ending).await;
             }
             Stop::JournalFull => {
-                let message = "its journal is full: at most 10,000 effects and 64 MiB";
+                let message = "its journal is full: at most 10,000 effects and 64 MiB; \
+                               go on in a successor: `continue_as(inputs)`";
                 let ending = failed(Reason::LimitExceeded, Code::LimitExceeded, message);
                 self.end(number, Chunk::default(), ending).await;
             }

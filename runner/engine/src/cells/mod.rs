@@ -10,6 +10,7 @@ mod driver;
 mod leave;
 mod life;
 mod other_runs;
+mod pace;
 mod performing;
 mod plausible;
 mod programs;

@@ -24,6 +24,8 @@ pub(super) struct Pool {
     /// Runs that wait in the store, as of this turn.
     pub(super) waiting: usize,
     cells: BTreeMap<CellId, Cell>,
+    /// Runs that are being claimed: each will want its place.
+    claiming: usize,
     /// Claimed runs that are to be placed again, oldest first.
     returned: VecDeque<Assignment>,
     /// How long a run is evaluated, on average over the last few; `None` while nothing is known.
@@ -80,7 +82,8 @@ impl Pool {
     /// How many runs its cells can take now.
     pub(super) fn room(&self) -> usize {
         let depth = self.depth();
-        self.cells.values().map(|cell| cell.room(depth)).sum()
+        let room: usize = self.cells.values().map(|cell| cell.room(depth)).sum();
+        room.saturating_sub(self.claiming)
     }
 
     fn depth(&self) -> usize {
@@ -88,6 +91,16 @@ impl Pool {
             Some(average) if average < SHORT => DEPTH,
             Some(_) | None => 1,
         }
+    }
+
+    /// So many runs are being claimed.
+    pub(super) fn claiming(&mut self, runs: usize) {
+        self.claiming += runs;
+    }
+
+    /// They are claimed, or cannot be.
+    pub(super) fn claimed(&mut self, runs: usize) {
+        self.claiming -= runs;
     }
 
     pub(super) fn grow(&mut self, link: Link) {
@@ -220,7 +233,7 @@ impl Pool {
     }
 
     pub(super) fn is_gone(&self) -> bool {
-        self.cells.is_empty() && self.returned.is_empty()
+        self.cells.is_empty() && self.returned.is_empty() && self.claiming == 0
     }
 }
 
@@ -231,5 +244,27 @@ impl Cell {
         } else {
             depth.saturating_sub(self.assigned)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn runs_that_are_being_claimed_have_their_place() {
+        let mut pool = Pool { waiting: 9, ..Pool::default() };
+        let (commands, _inbox) = mpsc::channel(1);
+        pool.grow(Link { cell: 1, commands });
+        assert_eq!(pool.room(), 1);
+        pool.claiming(1);
+        assert_eq!(pool.room(), 0, "nothing more is claimed for that place");
+        assert!(!pool.is_gone());
+        pool.gone(1, Vec::new(), false);
+        assert!(!pool.is_gone(), "a claim that is on its way will have to be placed or given back");
+        pool.claimed(1);
+        assert!(pool.is_gone());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use signalbox_core::answer::answer_of;
@@ -101,6 +102,10 @@ impl Dispatcher {
 
     async fn take(&mut self, message: Message) {
         match message {
+            Message::Claimed { workspace, wanted, claims } => {
+                self.pool(&workspace).claimed(wanted);
+                self.claimed(claims).await;
+            }
             Message::Finished { cell, workspace, runs, evaluated } => {
                 self.pool(&workspace).finished(cell, runs, evaluated);
             }
@@ -180,16 +185,55 @@ impl Dispatcher {
             }
         }
         self.release_crowded();
-        if !wants.is_empty() {
-            for claim in self.shared.store.claim(wants).await? {
-                done = true;
-                self.place(claim).await;
-            }
+        for want in wants {
+            done |= self.claim(want).await?;
         }
         if done && self.pools.values().any(Pool::wants_one_alone) {
             again = Again::Now;
         }
         Ok(again)
+    }
+
+    /// Claims runs of a workspace and places them. When some must be read first, that is told later,
+    /// as [`Message::Claimed`]: nobody waits for a queue that is longer than memory. Answers whether
+    /// they are placed.
+    async fn claim(&mut self, want: Want) -> Result<bool, signalbox_store::Error> {
+        let Want { workspace, runs: wanted } = want.clone();
+        let store = Arc::clone(&self.shared.store);
+        let mut claiming = Box::pin(async move { store.claim(vec![want]).await });
+        let at_once = claiming.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(claims) = at_once {
+            for claim in claims? {
+                self.place(claim).await;
+            }
+            return Ok(true);
+        }
+        self.pool(&workspace).claiming(wanted);
+        let dispatcher = self.shared.dispatcher.clone();
+        tokio::spawn(async move {
+            let claims = claiming.await;
+            // The dispatcher does not end before it has heard this.
+            drop(dispatcher.send(Message::Claimed { workspace, wanted, claims }).await);
+        });
+        Ok(false)
+    }
+
+    async fn claimed(&mut self, claims: Result<Vec<Claim>, signalbox_store::Error>) {
+        match claims {
+            Ok(claims) if self.stopping => {
+                let claims = claims.iter();
+                self.release_now(claims.map(release_of).collect()).await;
+            }
+            Ok(claims) => {
+                for claim in claims {
+                    self.place(claim).await;
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot claim runs");
+                self.again();
+            }
+        }
     }
 
     async fn place(&mut self, claim: Claim) {
@@ -299,7 +343,11 @@ impl Dispatcher {
     /// Runs that no cell began go back to the queue.
     async fn release_returned(&mut self) {
         let returned: Vec<_> = self.pools.values_mut().flat_map(Pool::take_returned).collect();
-        let writes: Vec<_> = returned.iter().map(release_of).collect();
+        self.release_now(returned.iter().map(|returned| release_of(&returned.claim)).collect())
+            .await;
+    }
+
+    async fn release_now(&self, writes: Vec<Write>) {
         if !writes.is_empty()
             && let Err(error) = self.shared.store.commit(writes).await
         {
@@ -312,13 +360,12 @@ impl Dispatcher {
     fn release_crowded(&mut self) {
         let crowded: Vec<_> = self.pools.values_mut().flat_map(Pool::take_crowded).collect();
         if !crowded.is_empty() {
-            self.give_back(crowded.iter().map(release_of).collect());
+            self.give_back(crowded.iter().map(|crowded| release_of(&crowded.claim)).collect());
         }
     }
 }
 
-fn release_of(assignment: &Assignment) -> Write {
-    let claim = &assignment.claim;
+fn release_of(claim: &Claim) -> Write {
     release(&claim.run.id, claim.epoch, claim.active_us)
 }
 

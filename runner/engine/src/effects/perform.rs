@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use reqwest::{Client, Url};
 use signalbox_cell::protocol::Request;
+use signalbox_core::bounds;
 use signalbox_core::catalog::Grants;
 use signalbox_core::codes::Code;
 use signalbox_core::journal::{Failure, Key, Outcome};
@@ -17,7 +18,7 @@ use crate::shared::Shared;
 /// Most names that one `state::list` answers.
 const MAX_LISTED: usize = 10_000;
 /// Largest answer of one effect: DESIGN §6.7.
-pub(crate) const MAX_ANSWER: usize = 4 << 20;
+pub(crate) const MAX_ANSWER: usize = bounds::ANSWER;
 
 /// For whom an effect is performed.
 #[derive(Debug)]

@@ -2,17 +2,20 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{self, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc as std_mpsc;
+use std::time::Duration;
 
+use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use signalbox_core::isolation::Level;
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 
-use crate::doors::{Cell, Cells, Ended, Later, Process};
+use crate::doors::{Cell, Cells, Ended, Later, Place, Process};
 
 /// How much of what a cell said at its end is kept.
 const LAST_WORDS: usize = 2048;
@@ -24,6 +27,8 @@ struct Child {
     pidfd: OwnedFd,
     /// What it says to people, which is nothing as long as it is well.
     stderr: UnixStream,
+    /// The niceness of the runner.
+    runner: i32,
 }
 
 impl Process for Child {
@@ -35,6 +40,36 @@ impl Process for Child {
     fn reap(&mut self) -> Later<'_, Ended> {
         Box::pin(self.killed())
     }
+
+    fn computed(&self) -> Option<Duration> {
+        let pid = self.process.as_ref()?.id();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        computed(&stat, clock_ticks_per_second())
+    }
+
+    fn stand(&self, place: Place) -> bool {
+        let Some(child) = &self.process else { return false };
+        let nice = self.runner + steps(place);
+        // Every thread of a process has its own: only a group can be told as a whole.
+        rustix::process::setpriority_pgrp(Some(Pid::from_child(child)), nice).is_ok()
+    }
+}
+
+/// How far behind the runner a cell stands, in the kernel's steps of niceness: each is worth a
+/// quarter more of the processor to whoever is before it.
+fn steps(place: Place) -> i32 {
+    match place {
+        Place::Usual => 10,
+        Place::Back => 19,
+    }
+}
+
+/// The time in user and kernel mode, from the line that the kernel has on a process.
+fn computed(stat: &str, ticks_per_second: u64) -> Option<Duration> {
+    // The name before them may have any characters in it.
+    let fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2);
+    let ticks = fields.map(str::parse::<u64>).sum::<Result<u64, _>>().ok()?;
+    Some(Duration::from_millis(ticks * 1000 / ticks_per_second.max(1)))
 }
 
 impl Child {
@@ -121,7 +156,8 @@ impl Spawner {
         let Parts { child, pidfd, socket, stderr } = parts.await.map_err(|_| gone())??;
         let stderr = UnixStream::from_std(stderr)?;
         let (reader, writer) = UnixStream::from_std(socket)?.into_split();
-        let process = Box::new(Child { process: Some(child), pidfd, stderr });
+        let runner = rustix::process::getpriority_process(None).unwrap_or(0);
+        let process = Box::new(Child { process: Some(child), pidfd, stderr, runner });
         Ok(Cell { process, reader: Box::new(reader), writer: Box::new(writer) })
     }
 }
@@ -146,6 +182,7 @@ fn start(
         .args(arguments)
         .args(["--memory", &memory.to_string(), "--isolation", &least.to_string()])
         .env_clear()
+        .process_group(0)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .stderr(Stdio::from(OwnedFd::from(their_stderr)))
@@ -157,5 +194,18 @@ fn start(
             child.wait()?;
             Err(error.into())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_process_has_computed_is_read_whatever_its_name_is() {
+        let stat = "7 (a b) c) R 1 7 7 0 -1 4194560 1 0 0 0 250 50 9 9 20 0 1 0 1 1 1";
+        assert_eq!(computed(stat, 100), Some(Duration::from_secs(3)));
+        assert_eq!(computed("7 (a) R 1", 100), Some(Duration::ZERO));
+        assert_eq!(computed("", 100), None);
     }
 }

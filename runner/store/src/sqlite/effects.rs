@@ -20,7 +20,7 @@ use crate::contract::{
 };
 
 /// Largest value of the state in canonical bytes: DESIGN §6.7, as a run's inputs.
-const MAX_STATE_VALUE: usize = 1 << 20;
+const MAX_STATE_VALUE: usize = signalbox_core::bounds::VALUE;
 /// Longest name of a value of the state, in bytes.
 const MAX_STATE_NAME: usize = 200;
 

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
-use signalbox_e2e::{Die, Scene, cells, kill9, pause};
+use signalbox_e2e::{Die, Scene, cells, kill9, pause, rounds, told};
 
 use crate::load;
 
-/// Rounds of the long loop.
+/// Rounds of the long loop, unless `SIGNALBOX_ROUNDS` says otherwise.
 const ROUNDS: usize = 100;
 
 #[test]
@@ -17,7 +17,8 @@ fn a_hundred_kills_at_random_moments_lose_nothing_and_double_nothing() {
     let road = load::road(&world);
     let mut die = Die::new();
     let mut accepted = Vec::new();
-    for _ in 0..ROUNDS {
+    let rounds = rounds(ROUNDS);
+    for _ in 0..rounds {
         let runner = road.start();
         let time = Duration::from_millis(die.roll(5, 150));
         thread::scope(|scope| {
@@ -29,30 +30,12 @@ fn a_hundred_kills_at_random_moments_lose_nothing_and_double_nothing() {
         });
         runner.kill9();
     }
-    let runs = load::check(&road.start(), &world, &accepted);
-    assert!(runs >= ROUNDS, "no load: {runs} runs in {ROUNDS} rounds");
-}
-
-#[test]
-fn stops_at_random_moments_end_with_0_and_lose_nothing() {
-    let world = load::world();
-    let road = load::road(&world);
-    let mut die = Die::new();
-    let mut accepted = Vec::new();
-    for _ in 0..20 {
-        let runner = road.start();
-        let time = Duration::from_millis(die.roll(1, 100));
-        let (started, status) = thread::scope(|scope| {
-            let client = runner.client().clone();
-            let loading = scope.spawn(move || load::start_with(&client, 20));
-            pause(time);
-            let status = runner.terminate();
-            (loading.join().unwrap(), status)
-        });
-        assert_eq!(status.code(), Some(0), "{status:?}");
-        accepted.extend(started);
-    }
-    load::check(&road.start(), &world, &accepted);
+    let (runs, dead) = load::check_after_kills(&road.start(), &world, &accepted);
+    assert!(dead * 10 <= runs, "{dead} of {runs} runs are among the dead letters");
+    assert!(runs >= rounds, "no load: {runs} runs in {rounds} rounds");
+    told(&format!(
+        "{rounds} kills, {runs} runs, {dead} of them dead letters: none lost, none doubled"
+    ));
 }
 
 #[test]

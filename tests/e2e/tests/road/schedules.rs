@@ -14,7 +14,7 @@ fn road() -> Road {
 }
 
 /// The runs of the schedule, oldest first.
-fn ticks(runner: &Runner<'_>) -> Vec<Value> {
+pub(crate) fn ticks(runner: &Runner<'_>) -> Vec<Value> {
     let mut runs = runner.list("/runs?flow=tick&limit=1000");
     runs.reverse();
     runs
@@ -27,7 +27,7 @@ fn wait_for(runner: &Runner<'_>, number: usize) -> Vec<Value> {
 
 /// The seconds of the slots, which must all be different and follow one another without a gap.
 #[track_caller]
-fn check(runs: &[Value]) {
+pub(crate) fn check(runs: &[Value]) {
     let slots: Vec<_> =
         runs.iter().map(|run| run["trigger"]["slot"].as_str().unwrap().to_owned()).collect();
     let different: BTreeSet<_> = slots.iter().collect();
