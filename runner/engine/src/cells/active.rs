@@ -8,6 +8,7 @@ use signalbox_core::clock::Timestamp;
 use signalbox_core::journal::{Chunk, Entry, Key, Outcome};
 use signalbox_core::run::StepRecord;
 use signalbox_core::{Digest, RunId, bounds};
+use signalbox_store::contract::MAX_CHUNKS;
 use tokio::time::Instant;
 
 use super::plausible::{MAX_LOG, check_chunk, check_key};
@@ -282,7 +283,8 @@ impl Active {
             self.buffer.extend(chunk);
             self.buffered.get_or_insert_with(Instant::now);
         }
-        self.entries <= MAX_ENTRIES && self.bytes <= MAX_JOURNAL
+        let numbers_are_left = self.number < MAX_CHUNKS / 2;
+        self.entries <= MAX_ENTRIES && self.bytes <= MAX_JOURNAL && numbers_are_left
     }
 
     /// What was buffered, with the number it gets in the record. There is a number even for an

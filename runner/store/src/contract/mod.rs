@@ -19,8 +19,8 @@ pub use deployments::{
 pub use error::Error;
 pub use runs::{
     Accept, Accepted, Aftermath, Answer, CallDecision, CallRecord, Claim, Displaced, Expired,
-    Handling, IdempotencyKey, Internal, InternalEffect, Named, NewCall, NewFlow, Recovery,
-    StateChange, Waiting, Want, Write, Written,
+    Handling, IdempotencyKey, Internal, InternalEffect, MAX_CHUNKS, Named, NewCall, NewFlow,
+    Recovery, StateChange, Waiting, Want, Write, Written,
 };
 pub use store::{Reply, Store};
 pub use views::{

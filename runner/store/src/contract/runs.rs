@@ -98,6 +98,10 @@ pub struct Claim {
     pub started_at: Option<Timestamp>,
 }
 
+/// Chunks of a run have numbers from 1 to below this. At one for each 50 ms of evaluation (DESIGN
+/// §6.1) it is nine days and a half.
+pub const MAX_CHUNKS: u32 = 1 << 24;
+
 /// One durable change of a run. All but `Cancel` and `Fail` come from who has the claim, and are
 /// refused with [`Written::Fenced`] when `epoch` is no longer the run's.
 #[derive(Debug, Clone, PartialEq)]

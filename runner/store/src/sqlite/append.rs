@@ -7,6 +7,7 @@ use signalbox_core::journal::{Chunk, Entry, FORMAT, Outcome};
 use signalbox_core::run::State;
 
 use super::effects;
+use super::journal;
 use super::live::Claimed;
 use super::settle;
 use super::tx::Tx;
@@ -87,8 +88,9 @@ pub(super) fn append(tx: &mut Tx<'_>, append: Append) -> Result<Written, Error> 
 
 /// Writes a chunk's row.
 pub(super) fn insert_chunk(tx: &Tx<'_>, seq: i64, number: u32, chunk: &Chunk) -> Result<(), Error> {
+    let (first, _) = journal::chunk_ids(seq);
     tx.connection
-        .prepare_cached("INSERT INTO chunks (run, number, body, format) VALUES (?, ?, ?, ?)")?
-        .execute(params![seq, number, postcard::to_stdvec(chunk)?, FORMAT])?;
+        .prepare_cached("INSERT INTO chunks (id, body, format) VALUES (?, ?, ?)")?
+        .execute(params![first + i64::from(number), postcard::to_stdvec(chunk)?, FORMAT])?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use signalbox_core::{DeploymentId, RunId};
 
 use super::columns::{self, id_bytes, run_id};
 use super::format;
-use crate::contract::{Claim, Error};
+use crate::contract::{Claim, Error, MAX_CHUNKS};
 
 fn sequence(connection: &Connection, run: &RunId) -> Result<i64, Error> {
     let seq = connection
@@ -18,6 +18,13 @@ fn sequence(connection: &Connection, run: &RunId) -> Result<i64, Error> {
         .query_row([id_bytes(run)?], |row| row.get(0))
         .optional()?;
     seq.ok_or_else(|| Error::NotFound(format!("run {run}")))
+}
+
+/// The ids between which the chunks of the run with a sequence are; those that there are have numbers
+/// from 1. Half a million million runs have room.
+pub(super) fn chunk_ids(seq: i64) -> (i64, i64) {
+    let first = seq * i64::from(MAX_CHUNKS);
+    (first, first + i64::from(MAX_CHUNKS) - 1)
 }
 
 /// The chunks of a run with a number above `after`, without entries.
@@ -42,9 +49,10 @@ pub(super) fn each_chunk(
     mut take: impl FnMut(u32, Chunk),
 ) -> Result<(), Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT number, body, format FROM chunks WHERE run = ? AND number > ? ORDER BY number",
+        "SELECT id - ?1, body, format FROM chunks WHERE id > ?2 AND id <= ?3 ORDER BY id",
     )?;
-    let mut rows = statement.query(params![seq, after])?;
+    let (first, last) = chunk_ids(seq);
+    let mut rows = statement.query(params![first, first + i64::from(after), last])?;
     while let Some(row) = rows.next()? {
         let body = row.get_ref(1)?.as_blob().unwrap_or_default();
         take(row.get(0)?, format::read(row.get(2)?, body)?);
@@ -88,13 +96,14 @@ pub(super) fn claim(connection: &Connection, seq: i64, epoch: u64) -> Result<Cla
     let mut statement = connection.prepare_cached(
         "SELECT r.id, w.name, f.name, r.deployment, r.trigger, r.inputs, r.chain, r.queued_at,
                 r.attempt, r.lost_cells, r.active_us, r.started_at,
-                (SELECT max(number) FROM chunks WHERE run = r.seq), r.deadline, r.recovered,
+                (SELECT max(id) - ?2 FROM chunks WHERE id BETWEEN ?2 AND ?3), r.deadline, r.recovered,
                 (SELECT turn FROM turns WHERE run = r.seq)
          FROM runs AS r JOIN workspaces AS w ON w.id = r.workspace
                         JOIN flows AS f ON f.id = r.flow
-         WHERE r.seq = ?",
+         WHERE r.seq = ?1",
     )?;
-    let mut rows = statement.query([seq])?;
+    let (first, last) = chunk_ids(seq);
+    let mut rows = statement.query([seq, first, last])?;
     let Some(row) = rows.next()? else {
         return Err(Error::Corrupt(format!("the queued run {seq} is not there")));
     };

@@ -6,6 +6,7 @@ use signalbox_core::run::State;
 
 use super::accept::KEY_LIFE;
 use super::columns;
+use super::journal;
 use super::tx::Tx;
 use crate::contract::{Error, Retention};
 
@@ -103,7 +104,6 @@ fn forget(tx: &mut Tx<'_>, old: Vec<Old>) -> Result<u64, Error> {
     let count = old.len() as u64;
     for Old { seq, workspace, state } in old {
         for sql in [
-            "DELETE FROM chunks WHERE run = ?",
             "DELETE FROM answers WHERE run = ?",
             "DELETE FROM waits WHERE run = ?",
             "DELETE FROM calls WHERE caller = ?",
@@ -112,6 +112,9 @@ fn forget(tx: &mut Tx<'_>, old: Vec<Old>) -> Result<u64, Error> {
         ] {
             tx.connection.prepare_cached(sql)?.execute([seq])?;
         }
+        tx.connection
+            .prepare_cached("DELETE FROM chunks WHERE id BETWEEN ? AND ?")?
+            .execute(journal::chunk_ids(seq))?;
         tx.count(workspace, Some(state), None);
     }
     if count > 0 {

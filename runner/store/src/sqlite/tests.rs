@@ -97,6 +97,7 @@ const FIRST: &str = "
            (1, 1, 'domain_uses_export', 1, 1, 1, x'01900000000070008000000000000001', 'a', zeroblob(32),
             x'01900000000070008000000000000003', 1, '', 1, 1);
     INSERT INTO answers VALUES (1, '', 1, 1, x'010100', 5);
+    INSERT INTO chunks VALUES (3, 1, x'000000'), (3, 2, x'000000'), (1, 1, x'000000');
     INSERT INTO counts VALUES (1, 0, 1), (1, 1, 1), (1, 2, 1);";
 
 #[tokio::test]
@@ -121,6 +122,10 @@ async fn what_the_first_version_left_waiting_goes_on() {
     let recovered: Vec<_> =
         claims.iter().map(|claim| (claim.run.id.clone(), claim.recovered)).collect();
     assert_eq!(recovered, [(id(3), 1), (id(1), 0), (id(2), 0)], "what came back, woke, is new");
+    let next: Vec<_> = claims.iter().map(|claim| claim.next_chunk).collect();
+    assert_eq!(next, [3, 2, 1], "behind what each has on record");
+    let numbers = store.chunks(&id(3), 0).await.unwrap();
+    assert_eq!(numbers.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2]);
 }
 
 #[test]
