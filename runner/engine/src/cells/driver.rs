@@ -321,7 +321,7 @@ impl Driver {
     async fn finished(&mut self, runs: usize, evaluated: Duration) {
         self.total += runs as u64;
         let (cell, workspace) = (self.id, self.workspace.clone());
-        let stands = self.pace.over(self.process.as_ref());
+        let stands = self.pace.over(self.process.as_ref(), Instant::now());
         if (self.total >= MAX_RUNS || !stands) && !self.retired {
             self.retired = true;
             let retired = Message::Retired { cell, workspace: workspace.clone() };

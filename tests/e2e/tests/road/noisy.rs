@@ -124,8 +124,8 @@ fn a_cell_stands_behind_the_runner_and_further_back_while_its_run_computes_for_l
     let spin = runner.accept("ops/spin", &json!({}));
     eventually("the cell steps back", || all_cells_are(&runner, 19));
     runner.cli(&["cancel", &spin]).ends(0);
-    runner.result("ops/hello");
-    eventually("who evaluates stands where it stood", || {
+    eventually("who evaluates a little stands where it stood", || {
+        runner.result("ops/hello");
         all_cells_are(&runner, (own + 10).min(19))
     });
 }
