@@ -20,6 +20,12 @@ impl Checker<'_> {
             self.report(Code::ScriptTooLarge, (0, 0), 1, message);
             return None;
         }
+        // For the compiler it is a space, for editors the end of a line: places would lie elsewhere.
+        if let Some(place) = lone_return(&self.text) {
+            let message = "a carriage return without a line feed".to_owned();
+            self.report(Code::ScriptSyntax, place, 1, message);
+            return None;
+        }
         let visible: &[&str] = match self.script.kind {
             ScriptKind::Script | ScriptKind::Library => &[],
             ScriptKind::Run | ScriptKind::Expression => &["inputs", "steps"],
@@ -131,4 +137,12 @@ fn lower(text: &str) -> String {
         Some(first) => first.to_lowercase().chain(chars).collect(),
         None => String::new(),
     }
+}
+
+/// Line and column of the first carriage return that does not end a line.
+fn lone_return(text: &str) -> Option<(usize, usize)> {
+    (1..).zip(text.split('\n')).find_map(|(line, content)| {
+        let content = content.strip_suffix('\r').unwrap_or(content);
+        Some((line, content.chars().position(|c| c == '\r')? + 1))
+    })
 }
