@@ -19,9 +19,8 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// makes a busy runner checkpoint several times a second.
 const CHECKPOINT_PAGES: u32 = 4_096;
 /// Pages of the database that the writer keeps in memory at most, in KiB. A thousand workspaces at
-/// work have the ends of three trees each in it. SQLite never gives it back, so it is what a runner
-/// weighs more for the rest of its life once it has worked: at 32 MiB, with readers of 4, that was
-/// 52 MiB after 100,000 runs that sleep.
+/// work have the ends of three trees each in it. SQLite never gives it back, so it is part of what a
+/// runner weighs more for the rest of its life once it has worked.
 const WRITER_CACHE: i64 = 16_384;
 /// The same of a reader.
 const READER_CACHE: i64 = 2_048;
