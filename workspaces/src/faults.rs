@@ -77,8 +77,15 @@ pub(crate) fn finish<'a>(
     text: impl Fn(&str) -> Option<&'a [u8]>,
 ) {
     for diagnostic in diagnostics.iter_mut().filter(|found| found.source_line.is_none()) {
-        let place = &diagnostic.place;
-        diagnostic.source_line = text(&place.file).and_then(|text| line(text, place.line));
+        let place = &mut diagnostic.place;
+        let Some((shown, width)) = text(&place.file).and_then(|text| line(text, place.line)) else {
+            continue;
+        };
+        // A place in a text that is folded over several lines is counted from its first one.
+        place.column = place.column.min(width.saturating_add(1));
+        let left = width.saturating_add(2).saturating_sub(place.column);
+        place.length = place.length.min(left).max(1);
+        diagnostic.source_line = Some(shown);
     }
     diagnostics.sort_by(|a, b| {
         let key = |d: &Diagnostic| (d.place.clone(), d.code, d.message.clone());
@@ -90,11 +97,12 @@ pub(crate) fn finish<'a>(
 /// Longest source line that is kept with a diagnostic, in characters.
 const MAX_LINE: usize = 400;
 
-fn line(text: &[u8], number: u32) -> Option<String> {
+/// A line as it is shown, and how many characters it has.
+fn line(text: &[u8], number: u32) -> Option<(String, u32)> {
     let index = usize::try_from(number).ok()?.checked_sub(1)?;
     let line = text.split(|byte| *byte == b'\n').nth(index)?;
     let line = String::from_utf8_lossy(line);
-    Some(
-        line.trim_end_matches('\r').trim_start_matches('\u{feff}').chars().take(MAX_LINE).collect(),
-    )
+    let line = line.trim_end_matches('\r').trim_start_matches('\u{feff}');
+    let width = u32::try_from(line.chars().count()).unwrap_or(u32::MAX);
+    Some((line.chars().take(MAX_LINE).collect(), width))
 }
