@@ -23,7 +23,7 @@ use crate::webhook::Webhook;
 
 /// Version of everything that turns files into a [`Workspace`]. Part of a workspace's identity: a
 /// runner that checks more than the one before looks at everything again.
-pub const VALIDATOR_VERSION: u32 = 3;
+pub const VALIDATOR_VERSION: u32 = 4;
 
 /// Platform or domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -139,10 +139,10 @@ fn lower(text: &str) -> String {
     }
 }
 
-/// Line and column of the first carriage return that does not end a line.
+/// Line and column of the first carriage return that no line feed follows.
 fn lone_return(text: &str) -> Option<(usize, usize)> {
-    (1..).zip(text.split('\n')).find_map(|(line, content)| {
-        let content = content.strip_suffix('\r').unwrap_or(content);
+    (1..).zip(text.split_inclusive('\n')).find_map(|(line, content)| {
+        let content = content.strip_suffix("\r\n").unwrap_or(content);
         Some((line, content.chars().position(|c| c == '\r')? + 1))
     })
 }

@@ -101,9 +101,11 @@ fn a_script_needs_main_and_a_library_that_exists() {
 }
 
 #[test]
-fn a_carriage_return_within_a_line_is_refused_where_it_stands() {
+fn a_carriage_return_without_a_line_feed_is_refused_where_it_stands() {
     let found = check(ScriptKind::Script, (1, 1), "fn main(inputs) {\r\n  // a\r  b\r\n  b\n}\n");
     assert_eq!(codes(&found), [(Code::ScriptSyntax, 2, 7)]);
+    let last = check(ScriptKind::Script, (1, 1), "fn main(inputs) { 1 } // a\r");
+    assert_eq!(codes(&last), [(Code::ScriptSyntax, 1, 27)]);
     let whole = check(ScriptKind::Script, (1, 1), "fn main(inputs) {\r\n  1\r\n}\r\n");
     assert!(whole.diagnostics.is_empty());
 }

@@ -283,6 +283,7 @@ impl Active {
             self.buffer.extend(chunk);
             self.buffered.get_or_insert_with(Instant::now);
         }
+        // Half of the numbers are for what a run records while it ends.
         let numbers_are_left = self.number < MAX_CHUNKS / 2;
         self.entries <= MAX_ENTRIES && self.bytes <= MAX_JOURNAL && numbers_are_left
     }

@@ -11,7 +11,7 @@ use super::journal;
 use super::live::Claimed;
 use super::settle;
 use super::tx::Tx;
-use crate::contract::{Error, Internal, Written};
+use crate::contract::{Error, Internal, MAX_CHUNKS, Written};
 
 /// A write that must come from who has the claim: the claim, or the answer when it is another's.
 pub(super) fn fence(
@@ -88,6 +88,10 @@ pub(super) fn append(tx: &mut Tx<'_>, append: Append) -> Result<Written, Error> 
 
 /// Writes a chunk's row.
 pub(super) fn insert_chunk(tx: &Tx<'_>, seq: i64, number: u32, chunk: &Chunk) -> Result<(), Error> {
+    // Beyond it are the chunks of the next run.
+    if number >= MAX_CHUNKS {
+        return Err(Error::Corrupt(format!("chunk {number} of one run")));
+    }
     let (first, _) = journal::chunk_ids(seq);
     tx.connection
         .prepare_cached("INSERT INTO chunks (id, body, format) VALUES (?, ?, ?)")?
