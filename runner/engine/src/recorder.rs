@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::backlog::{Backlog, weight};
+use crate::backlog::Backlog;
 use crate::events::EventKind;
 use crate::link::{Command, Ticket};
 use crate::shared::{Follows, Shared};
@@ -21,8 +21,9 @@ use crate::way::{self, Station};
 
 /// Jobs that may wait: far more than a cell's runs can have under way at once.
 const INBOX: usize = 1024;
-/// Most writes in one commit.
-const BATCH: usize = 256;
+/// Most writes that are given to the store at once, and most bytes of them. The store lets others' in
+/// between, so that they do not wait for what a busy cell has to write.
+const BATCH: (usize, usize) = (8, 64 << 10);
 /// Between two tries of a commit that failed, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -44,7 +45,7 @@ pub(crate) struct Jobs {
 impl Jobs {
     /// Puts a job in line. Answers whether there is a recorder.
     pub(crate) async fn send(&self, job: Job) -> bool {
-        self.backlog.add(weight(&job.write));
+        self.backlog.add(job.write.weight());
         self.sender.send(job).await.is_ok()
     }
 }
@@ -79,11 +80,10 @@ async fn run(
     mut inbox: mpsc::Receiver<Job>,
     backlog: Backlog,
 ) {
-    let mut jobs = Vec::with_capacity(BATCH);
-    while inbox.recv_many(&mut jobs, BATCH).await > 0 {
-        let bytes = jobs.iter().map(|job| weight(&job.write)).sum();
+    let mut waiting = None;
+    while let Some((jobs, bytes)) = next(&mut inbox, &mut waiting).await {
         let (writes, follow): (Vec<_>, Vec<_>) = jobs
-            .drain(..)
+            .into_iter()
             .map(|job| {
                 let notes = Notes::of(&job.write);
                 (job.write, (job.of, job.then, notes))
@@ -97,6 +97,29 @@ async fn run(
             follow_up(&shared, &driver, then, &of, written).await;
         }
     }
+}
+
+/// The jobs that are recorded next, and how many bytes they hold; `None` when there will be no more.
+/// What does not fit any more waits for the next time.
+async fn next(
+    inbox: &mut mpsc::Receiver<Job>,
+    waiting: &mut Option<Job>,
+) -> Option<(Vec<Job>, usize)> {
+    if waiting.is_none() {
+        *waiting = Some(inbox.recv().await?);
+    }
+    let (mut jobs, mut bytes) = (Vec::new(), 0);
+    while jobs.len() < BATCH.0 {
+        let Some(job) = waiting.take().or_else(|| inbox.try_recv().ok()) else { break };
+        let more = job.write.weight();
+        if bytes + more > BATCH.1 && !jobs.is_empty() {
+            *waiting = Some(job);
+            break;
+        }
+        bytes += more;
+        jobs.push(job);
+    }
+    Some((jobs, bytes))
 }
 
 /// Commits, again and again until it works: what a cell did is not thrown away because a disk is

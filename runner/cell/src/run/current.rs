@@ -20,7 +20,7 @@ use crate::protocol::Start;
 /// Cheap entries become durable at the latest after this: DESIGN §6.1.
 const FLUSH_AFTER: Duration = Duration::from_millis(50);
 /// Cheap entries become durable when there are so many bytes of them.
-const FLUSH_BYTES: usize = 1 << 20;
+const FLUSH_BYTES: usize = 64 << 10;
 /// Largest result of a run or of a step: DESIGN §6.7.
 pub(crate) const MAX_RESULT: usize = signalbox_core::bounds::VALUE;
 

@@ -10,6 +10,7 @@ mod error;
 mod runs;
 mod store;
 mod views;
+mod weight;
 
 pub use alarms::{AlarmChange, AlarmTurn, EndedFilter, Expected, Lately, Watch};
 pub use deployments::{

@@ -15,9 +15,6 @@ use crate::contract::Error;
 pub(super) const DATABASE: &str = "signalbox.db";
 /// First version of SQLite without the bug that could corrupt a WAL database on checkpoint.
 const OLDEST_SQLITE: i32 = 3_051_003;
-/// Pages in the log before a commit moves them into the database: 16 MiB. The default of 4 MiB
-/// makes a busy runner checkpoint several times a second.
-const CHECKPOINT_PAGES: u32 = 4_096;
 /// Pages of the database that the writer keeps in memory at most, in KiB. A thousand workspaces at
 /// work have the ends of three trees each in it. SQLite never gives it back, so it is part of what a
 /// runner weighs more for the rest of its life once it has worked.
@@ -118,11 +115,18 @@ pub(super) fn writer(path: &Path) -> Result<Connection, Error> {
         });
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
+/// Opens the connection that moves the log into the database, which is there.
+pub(super) fn mover(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = open(path, flags)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
 }
 

@@ -125,9 +125,9 @@ impl Store for SqliteStore {
     }
 
     fn commit(&self, batch: Vec<Write>) -> Reply<'_, Vec<Written>> {
-        Box::pin(
-            self.write(move |tx| batch.into_iter().map(|write| write_one(tx, write)).collect()),
-        )
+        let weight = (batch.len(), batch.iter().map(Write::weight).sum());
+        let each = |tx: &mut Tx<'_>| batch.into_iter().map(|write| write_one(tx, write)).collect();
+        Box::pin(self.write_many(weight, each))
     }
 
     fn journal<'a>(&'a self, run: &'a RunId) -> Reply<'a, Vec<Entry>> {

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use signalbox_core::clock::Clock;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+use super::checkpoint::Checkpoints;
 use super::names::Names;
 use super::open::{self, Held};
 use super::readers::Readers;
@@ -63,12 +64,14 @@ impl SqliteStore {
         if !shared.live().displaced.is_empty() {
             shared.displaced.notify_one();
         }
+        let checkpoints = Checkpoints::start(&database, &mut connection)?;
         let (jobs, queue) = mpsc::channel(writer::QUEUE);
         let writer = Writer {
             connection,
             shared: Arc::clone(&shared),
             names: Names::default(),
             next_seq: loaded.next_seq,
+            checkpoints,
             held,
         };
         let thread = std::thread::Builder::new()
@@ -83,8 +86,19 @@ impl SqliteStore {
         &self,
         operation: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        self.write_many((1, 0), operation).await
+    }
+
+    /// The same for what makes so many writes, which hold so many bytes together: light ones go
+    /// before heavy ones.
+    pub(super) async fn write_many<T: Send + 'static>(
+        &self,
+        (writes, bytes): (usize, usize),
+        operation: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.send(Message::Job(Box::new(Op::new(operation, reply)))).await?;
+        let job = Box::new(Op::new(operation, reply));
+        self.send(Message::Job(job, writer::weight(writes, bytes))).await?;
         answer.await.map_err(|_| Error::Closed)?
     }
 

@@ -1,10 +1,11 @@
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use signalbox_core::clock::{ManualClock, Timestamp};
-use signalbox_core::journal::{Chunk, Outcome};
+use signalbox_core::journal::{Chunk, Level, LogLine, Outcome};
 use signalbox_core::run::State;
 use tempfile::TempDir;
 
@@ -222,6 +223,34 @@ async fn a_torn_log_loses_nothing_but_its_tail() {
     assert_eq!(claims[0].run, first);
 }
 
+#[tokio::test]
+async fn who_writes_little_does_not_wait_for_who_writes_much() {
+    let folder = Folder::new();
+    let kit = Kit::new(&folder).await;
+    let (much, little) = (kit.claimed().await, kit.claimed().await);
+    let message = "x".repeat(1 << 20);
+    let chunk = |number: u32| {
+        let at = Timestamp(i64::from(number));
+        let line =
+            LogLine { at, level: Level::Info, step: String::new(), message: message.clone() };
+        Chunk { logs: vec![line], ..Chunk::default() }
+    };
+    let commit = |number| kit.commit(vec![append(&much, number, chunk(number))]);
+    let mut writing: Vec<_> = (1..=100).map(commit).collect();
+    let mut context = Context::from_waker(Waker::noop());
+    // From here on they are in line.
+    assert!(writing.iter_mut().all(|one| one.as_mut().poll(&mut context).is_pending()));
+    assert_eq!(kit.commit(vec![end(&little, 1)]).await.unwrap(), [Written::Done(None)]);
+    let mut left = 0;
+    for one in &mut writing {
+        match one.as_mut().poll(&mut context) {
+            Poll::Ready(written) => assert_eq!(written.unwrap(), [Written::Done(None)]),
+            Poll::Pending => left += 1,
+        }
+    }
+    assert!(left > 0, "a hundred bytes waited for a hundred megabytes");
+}
+
 /// Allows so many more pages than there are.
 async fn limit_pages(store: &SqliteStore, more: Option<i64>) {
     let limit = move |tx: &mut super::tx::Tx<'_>| {
@@ -299,14 +328,14 @@ async fn futures<T>(replies: Vec<crate::contract::Reply<'_, T>>) -> Vec<Result<T
     std::future::poll_fn(|context| {
         for (reply, answer) in &mut waiting {
             if let Some(polled) = reply
-                && let std::task::Poll::Ready(result) = polled.as_mut().poll(context)
+                && let Poll::Ready(result) = polled.as_mut().poll(context)
             {
                 *answer = Some(result);
                 *reply = None;
             }
         }
         let all = waiting.iter().all(|(_, answer)| answer.is_some());
-        if all { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        if all { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
     waiting.into_iter().filter_map(|(_, answer)| answer).collect()
@@ -375,7 +404,7 @@ async fn a_claim_that_nobody_waited_for_is_given_back() {
     let mut claim = store.claim(want.clone());
     std::future::poll_fn(|context| {
         assert!(claim.as_mut().poll(context).is_pending());
-        std::task::Poll::Ready(())
+        Poll::Ready(())
     })
     .await;
     assert!(store.waiting().await.unwrap().is_empty());
