@@ -66,9 +66,14 @@ impl Calendar {
             return false;
         }
         let half = self.half_yearly.iter().find(|(day, _)| *day == of_year);
-        !self.yearly.contains(&of_year)
+        self.leaves_days_like(date) && half.is_none_or(|(_, end)| time < *end)
+    }
+
+    /// Whether it leaves days of the kind of this one: its weekday, in its place of the year. What it
+    /// says of single dates is left aside.
+    pub(super) fn leaves_days_like(&self, date: Date) -> bool {
+        !self.yearly.contains(&(date.month(), date.day()))
             && !self.weekdays.contains(&date.weekday().to_monday_one_offset())
-            && half.is_none_or(|(_, end)| time < *end)
     }
 
     /// What changes when the calendar does.
@@ -135,6 +140,16 @@ mod tests {
         let table = |cron| Schedule::cron(cron, "UTC").timetable(Some(&calendar())).unwrap();
         assert_eq!(table("0 9 25 12 *").next_after(Timestamp(0)), None);
         assert_eq!(table("0 9 * * SUN").next_after(Timestamp(0)), None);
+        // A date that is half goes before its weekday, which is off.
+        let sunday = ("2026-12-27", "2026-12-27T08:00:00Z");
+        let half = [(date(sunday.0), "13:00".parse().unwrap())].into();
+        let calendar = Calendar { half, ..calendar() };
+        let table = Schedule::cron("0 8 * * SUN", "UTC").timetable(Some(&calendar)).unwrap();
+        let slot: jiff::Timestamp = sunday.1.parse().unwrap();
+        assert_eq!(
+            table.next_after("2026-01-01T00:00:00Z".parse::<jiff::Timestamp>().unwrap().into()),
+            Some(slot.into())
+        );
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use cron::parser::{CronParser, Seconds, Year};
-use cron::{Cron, JobType};
-use jiff::civil::DateTime;
+use cron::{Cron, JobType, Weekday};
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Zoned};
 
@@ -19,6 +19,9 @@ const CHANGES: usize = 2_000;
 /// Days that a calendar takes out one after the other before a schedule counts as one that never
 /// fires: every day of a generation.
 const DAYS_OUT: usize = 10_000;
+/// Years of every kind: the seven weekdays that a year can begin with, with and without a leap day.
+/// Between two centuries all of them come within 28 years.
+const YEARS: std::ops::RangeInclusive<i16> = 2000..=2027;
 /// How much wider each look back for the latest slots is than the one before.
 const WIDER: u32 = 4;
 
@@ -45,6 +48,8 @@ pub enum Error {
 #[derive(Debug, Clone)]
 pub struct Timetable {
     pub(super) rule: Rule,
+    /// Whether there is a day of the rule at all that the calendar leaves.
+    comes: bool,
     pub(super) zone: TimeZone,
     pub(super) calendar: Option<Calendar>,
 }
@@ -67,7 +72,11 @@ impl Timetable {
             Fires::At(moment) => Rule::Once(*moment),
         };
         let zone = TimeZone::get(timezone).map_err(|_| Error::Zone(timezone.to_owned()))?;
-        Ok(Self { rule, zone, calendar })
+        let comes = match &rule {
+            Rule::Cron(cron) => has_a_day(cron, calendar.as_ref()),
+            Rule::Once(_) => true,
+        };
+        Ok(Self { rule, comes, zone, calendar })
     }
 
     /// The first slot strictly after a moment; `None` when there is none in the years that the
@@ -92,6 +101,8 @@ impl Timetable {
     fn next_of_rule(&self, moment: Timestamp) -> Option<Timestamp> {
         let cron = match &self.rule {
             Rule::Once(slot) => return Some(*slot).filter(|slot| *slot > moment),
+            // To find that out day by day takes croner three thousand years.
+            Rule::Cron(_) if !self.comes => return None,
             Rule::Cron(cron) => cron,
         };
         let start = self.local(moment)?;
@@ -205,6 +216,37 @@ fn parse(expression: &str) -> Result<Cron, Error> {
     })
 }
 
+/// Whether any date is one of the expression's and left by the calendar. Exact: which days of a year
+/// are depends on nothing but the year's kind. No field names years, what a field says of a day (`L`,
+/// `W`, `#`) looks at its month only, and the dates that a calendar takes out are only so many.
+fn has_a_day(cron: &Cron, calendar: Option<&Calendar>) -> bool {
+    let is_left = |date| calendar.is_none_or(|calendar| calendar.leaves_days_like(date));
+    let months = || (1..=12).filter(|month| is_month(cron, *month));
+    let mut firsts =
+        YEARS.flat_map(|year| months().filter_map(move |month| Date::new(year, month, 1).ok()));
+    let has_one = |first: Date| {
+        let days = (1..=first.days_in_month()).filter_map(|day| first.with().day(day).build().ok());
+        days.into_iter().any(|date| is_day(cron, date) && is_left(date))
+    };
+    firsts.any(has_one)
+        || calendar.is_some_and(|calendar| {
+            calendar.half.keys().any(|date| is_month(cron, date.month()) && is_day(cron, *date))
+        })
+}
+
+/// Whether a month is one of the expression's; whoever cannot tell says that it is.
+fn is_month(cron: &Cron, month: i8) -> bool {
+    cron.pattern.month_match(month.unsigned_abs().into()).unwrap_or(true)
+}
+
+/// Whether a day of such a month is one of the expression's, likewise.
+fn is_day(cron: &Cron, date: Date) -> bool {
+    let of_week = date.weekday().to_sunday_zero_offset().unsigned_abs();
+    let weekday = Weekday::from_days_from_sunday(of_week.into());
+    let (month, day) = (date.month().unsigned_abs(), date.day().unsigned_abs());
+    cron.pattern.day_match(date.year().into(), month.into(), day.into(), weekday).unwrap_or(true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Schedule;
@@ -269,6 +311,57 @@ mod tests {
     fn a_date_that_never_comes_has_no_slot() {
         assert_eq!(table("0 0 30 2 *", "UTC").next_after(at("2026-01-01T00:00:00Z")), None);
         assert_eq!(table("0 0 30 2 *", "Pacific/Apia").next_after(Timestamp(0)), None);
+    }
+
+    /// Expressions of every shape that says on which days, impossible ones among them.
+    fn of_days() -> impl Iterator<Item = String> {
+        let days = [
+            "*", "1", "29", "30", "31", "30,31", "29-31", "1-7", "L", "LW", "1W", "29W", "31W",
+            "31,1W",
+        ];
+        let months = ["*", "FEB", "FEB,APR", "2,4,6,9,11", "12"];
+        let weekdays = ["*", "+MON", "+SAT#5", "+5L", "+SUN#2"];
+        let all = days.into_iter().flat_map(move |day| {
+            months.into_iter().flat_map(move |month| {
+                weekdays.into_iter().map(move |weekday| format!("0 0 {day} {month} {weekday}"))
+            })
+        });
+        // Each kind of year has one of them.
+        let kinds = ["29 2", "31 12"].into_iter();
+        all.chain(kinds.flat_map(|day| (0..7).map(move |weekday| format!("0 0 {day} +{weekday}"))))
+    }
+
+    #[test]
+    fn a_date_comes_when_one_of_four_hundred_years_has_it() {
+        // The calendar repeats after 400 years: no year has a day that these do not have.
+        let first = jiff::civil::date(1970, 1, 1);
+        let dates = first.series(jiff::Span::new().days(1)).take_while(|date| date.year() < 2370);
+        let dates: Vec<_> = dates.map(|date| date.to_datetime(jiff::civil::Time::MIN)).collect();
+        let start = at("2026-01-01T00:00:00Z");
+        let weekends = Calendar { weekdays: [6, 7].into(), ..Calendar::default() };
+        let (mut coming, mut never) = (0, 0);
+        for expression in of_days() {
+            let cron = parse(&expression).unwrap();
+            for calendar in [None, Some(&weekends)] {
+                let schedule = Schedule::cron(&expression, "UTC");
+                let found = schedule.timetable(calendar).unwrap().next_after(start);
+                let is_one = |date: &&DateTime| {
+                    cron.pattern.month_match(date.month().unsigned_abs().into()).unwrap()
+                        && cron.is_time_matching(*date).unwrap()
+                        && calendar.is_none_or(|calendar| calendar.is_open(**date))
+                };
+                let comes = dates.iter().find(is_one).is_some();
+                assert_eq!(has_a_day(&cron, calendar), comes, "{expression} {calendar:?}");
+                let later = dates.iter().skip_while(|date| date.year() < 2026);
+                let next = later.filter(|date| date.date() > jiff::civil::date(2026, 1, 1));
+                let next = if comes { next.clone().find(is_one) } else { None };
+                let next =
+                    next.map(|date| date.to_zoned(TimeZone::UTC).unwrap().timestamp().into());
+                assert_eq!(found, next, "{expression} {calendar:?}");
+                *if comes { &mut coming } else { &mut never } += 1;
+            }
+        }
+        assert!(coming > 300 && never > 50, "{coming} come and {never} do not");
     }
 
     #[test]
