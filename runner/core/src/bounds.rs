@@ -73,9 +73,9 @@ const fn fixed(what: &'static str, most: Figure, code: Code, help: &'static str)
     Bound { what, most, code: Some(code), help, limit: None }
 }
 
-const fn adjusted(what: &'static str, most: Figure, code: Code, limit: &'static str) -> Bound {
+const fn adjusted(what: &'static str, most: Figure, limit: &'static str) -> Bound {
     let help = "do less in one run, or have the root manifest grant more";
-    Bound { what, most, code: Some(code), help, limit: Some(limit) }
+    Bound { what, most, code: Some(Code::LimitExceeded), help, limit: Some(limit) }
 }
 
 const SMALLER: &str =
@@ -110,24 +110,21 @@ pub const ALL: &[Bound] = &[
         Code::TooLarge,
         "pick parts with `inputs:`; have the sender send less",
     ),
-    adjusted(
-        "runs of a workspace that wait",
-        Figure::Count(QUEUE as u64),
-        Code::QueueFull,
-        "queue",
-    ),
-    adjusted(
-        "Rhai operations of one run",
-        Figure::Count(OPERATIONS),
-        Code::LimitExceeded,
-        "operations",
-    ),
+    Bound {
+        what: "runs of a workspace that wait",
+        most: Figure::Count(QUEUE as u64),
+        code: Some(Code::QueueFull),
+        help: "start it again when some of them have ended, start fewer at once, or have the root \
+               manifest grant more",
+        limit: Some("queue"),
+    },
+    adjusted("Rhai operations of one run", Figure::Count(OPERATIONS), "operations"),
     fixed("calls of Rhai functions within calls", count(CALLS), Code::LimitExceeded, "use a loop"),
     fixed("text of a script", bytes(TEXT), Code::LimitExceeded, PIECES),
     fixed("items of an array", count(ARRAY), Code::LimitExceeded, PIECES),
     fixed("entries of a map", count(MAP), Code::LimitExceeded, PIECES),
     fixed("script or library", bytes(MAX_SCRIPT), Code::ScriptTooLarge, SPLIT),
-    adjusted("memory of a cell", Figure::Bytes(MEMORY), Code::LimitExceeded, "memory"),
+    adjusted("memory of a cell", Figure::Bytes(MEMORY), "memory"),
     fixed("manifest, workspace or flow file", bytes(MAX_MANIFEST), Code::TreeLimit, SPLIT),
     fixed("folder of a workspace, all files together", bytes(MAX_TREE), Code::TreeLimit, FEWER),
     fixed("files of a workspace", count(MAX_FILES), Code::TreeLimit, FEWER),
