@@ -1,5 +1,6 @@
 //! Secrets: sealed in the store, opened at the last moment, never shown.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -86,17 +87,33 @@ impl Secrets {
         workspace: &WorkspaceName,
         name: &str,
     ) -> Result<Zeroizing<String>, Failure> {
+        let sealed = self.sealed(workspace, &BTreeSet::from([name.to_owned()])).await?;
+        self.open_sealed(workspace, name, sealed.get(name).map(Vec::as_slice))
+    }
+
+    /// Those of some secrets that are set, as they are stored: one look at the store.
+    pub(crate) async fn sealed(
+        &self,
+        workspace: &WorkspaceName,
+        names: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+        let sealed = self.store.sealed(workspace, names).await;
+        sealed.map_err(|error| Failure::transient(Code::StoreFailed, error.to_string()))
+    }
+
+    /// The value of a secret, from how it is stored; `None`: it is not set.
+    pub(crate) fn open_sealed(
+        &self,
+        workspace: &WorkspaceName,
+        name: &str,
+        sealed: Option<&[u8]>,
+    ) -> Result<Zeroizing<String>, Failure> {
         let lost = |reason: &str| Failure::permanent(Code::SecretMissing, reason);
-        let stored = self
-            .store
-            .secret(workspace, name)
-            .await
-            .map_err(|error| Failure::transient(Code::StoreFailed, error.to_string()))?
-            .ok_or_else(|| {
-                lost(&format!(
-                    "secret `{name}` is not set; `signalbox secret set {name} -w {workspace}`"
-                ))
-            })?;
+        let stored = sealed.ok_or_else(|| {
+            lost(&format!(
+                "secret `{name}` is not set; `signalbox secret set {name} -w {workspace}`"
+            ))
+        })?;
         let unreadable = || lost(&format!("secret `{name}` cannot be opened; set it again"));
         let (nonce, sealed) = stored.split_first_chunk::<NONCE>().ok_or_else(unreadable)?;
         let place = place(workspace, name);

@@ -3,6 +3,7 @@
 //! An operation is performed while everything else stands still: the runtime's one thread waits for
 //! it. So the order of operations is that of the simulation's time, not that of threads.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -316,12 +317,12 @@ impl Store for FaultyStore {
         through!(self, Reads, state_list(workspace, prefix, limit))
     }
 
-    fn secret<'a>(
+    fn sealed<'a>(
         &'a self,
         workspace: &'a WorkspaceName,
-        name: &'a str,
-    ) -> Reply<'a, Option<Vec<u8>>> {
-        through!(self, Reads, secret(workspace, name))
+        names: &'a BTreeSet<String>,
+    ) -> Reply<'a, BTreeMap<String, Vec<u8>>> {
+        through!(self, Reads, sealed(workspace, names))
     }
 
     fn set_secret<'a>(

@@ -6,7 +6,7 @@ use signalbox_core::journal::Failure;
 use zeroize::Zeroizing;
 
 use super::perform::Context;
-use super::secret::{Used, fill_markers};
+use super::secret::Held;
 
 /// Puts the values of secrets into the key and digests the message.
 pub(super) async fn perform(
@@ -15,6 +15,6 @@ pub(super) async fn perform(
     message: &[u8],
     algorithm: Algorithm,
 ) -> Result<Value, Failure> {
-    let key = Zeroizing::new(fill_markers(context, key, &mut Used::new()).await?);
+    let key = Zeroizing::new(Held::of(context).fill_markers(key).await?);
     Ok(Value::Bytes(algorithm.digest(key.as_bytes(), message)))
 }

@@ -14,7 +14,7 @@ use signalbox_core::secret::has_marker;
 
 use super::mask;
 use super::perform::{Context, MAX_ANSWER};
-use super::secret::{Used, fill_markers, with_declared};
+use super::secret::{Held, Used};
 
 /// When a request says nothing else.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -49,16 +49,16 @@ pub(super) async fn perform(context: &Context, request: HttpRequest) -> Result<V
         let message = "a secret goes into a header value, not into a URL or a body";
         return Err(Failure::permanent(Code::SecretMisused, message));
     }
-    let mut used = Used::new();
+    let mut secrets = Held::of(context);
     let mut headers = Vec::new();
     for (name, value) in &request.headers {
         if value.len() > MAX_HEADER {
             let message = format!("header `{name}` is over the bound of 64 KiB");
             return Err(Failure::permanent(Code::LimitExceeded, message));
         }
-        headers.push((name.clone(), fill_markers(context, value, &mut used).await?));
+        headers.push((name.clone(), secrets.fill_markers(value).await?));
     }
-    send(context, HttpRequest { headers, ..request }, used).await
+    send(context, HttpRequest { headers, ..request }, secrets).await
 }
 
 /// Sends a request whose secrets are in, and masks them and the workspace's others in the answer: a
@@ -66,9 +66,9 @@ pub(super) async fn perform(context: &Context, request: HttpRequest) -> Result<V
 pub(super) async fn send(
     context: &Context,
     request: HttpRequest,
-    used: Used,
+    secrets: Held<'_>,
 ) -> Result<Value, Failure> {
-    let used = &with_declared(context, used).await?;
+    let used = &secrets.into_used().await?;
     let wanted = request.timeout_ms.map_or(TIMEOUT, Duration::from_millis).min(LONGEST);
     match tokio::time::timeout(wanted, exchange(context, request, used)).await {
         Ok(answer) => answer,

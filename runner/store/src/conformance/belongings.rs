@@ -133,14 +133,19 @@ pub(crate) async fn secrets_and_settings_are_kept(place: &dyn Place) {
     kit.set_setting("token", "a").await.unwrap();
     kit.set_setting("token", "b").await.unwrap();
     let kit = kit.reopen(place).await;
-    assert_eq!(kit.secret(&one, "KEY").await.unwrap(), Some(vec![2, 3]));
-    assert_eq!(kit.secret(&two, "KEY").await.unwrap(), None);
+    let of = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let (all, key) = (of(&["ALSO", "KEY", "UNSET"]), of(&["KEY"]));
+    let sealed = kit.sealed(&one, &all).await.unwrap();
+    assert_eq!(sealed, [("ALSO".into(), vec![]), ("KEY".into(), vec![2, 3])].into());
+    assert_eq!(kit.sealed(&one, &key).await.unwrap(), [("KEY".into(), vec![2, 3])].into());
+    assert!(kit.sealed(&one, &of(&[])).await.unwrap().is_empty());
+    assert!(kit.sealed(&two, &all).await.unwrap().is_empty(), "they are another workspace's");
     let names = kit.secrets(&one).await.unwrap();
     assert_eq!(names, [("ALSO".into(), Timestamp(3)), ("KEY".into(), Timestamp(2))]);
     assert!(kit.delete_secret(&one, "KEY").await.unwrap());
     assert!(!kit.delete_secret(&one, "KEY").await.unwrap());
     assert!(!kit.delete_secret(&two, "ALSO").await.unwrap());
-    assert_eq!(kit.secret(&one, "KEY").await.unwrap(), None);
+    assert!(kit.sealed(&one, &key).await.unwrap().is_empty());
     assert_eq!(kit.setting("token").await.unwrap().as_deref(), Some("b"));
     assert_eq!(kit.setting("other").await.unwrap(), None);
 }

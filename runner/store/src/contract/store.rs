@@ -1,5 +1,6 @@
 //! The operations of a store.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -155,12 +156,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         limit: usize,
     ) -> Reply<'a, Vec<String>>;
 
-    /// The sealed value of a secret.
-    fn secret<'a>(
+    /// The sealed values of secrets, by name, as they are at one moment. Those that are not set are
+    /// missing.
+    fn sealed<'a>(
         &'a self,
         workspace: &'a WorkspaceName,
-        name: &'a str,
-    ) -> Reply<'a, Option<Vec<u8>>>;
+        names: &'a BTreeSet<String>,
+    ) -> Reply<'a, BTreeMap<String, Vec<u8>>>;
 
     /// Stores the sealed value of a secret.
     fn set_secret<'a>(

@@ -1,5 +1,7 @@
 //! What belongs to one workspace, and the runner's own settings: small values by name.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 use signalbox_core::clock::Timestamp;
 use signalbox_core::value::decode;
@@ -48,17 +50,26 @@ pub(super) fn state_names(
     Ok(names)
 }
 
-/// A sealed secret.
-pub(super) fn secret(
+/// The sealed values of those of some secrets that are set, of one moment.
+pub(super) fn sealed(
     connection: &Connection,
     workspace: &WorkspaceName,
-    name: &str,
-) -> Result<Option<Vec<u8>>, Error> {
-    let Some(workspace) = find_workspace(connection, workspace)? else { return Ok(None) };
-    Ok(connection
-        .prepare_cached("SELECT sealed FROM secrets WHERE workspace = ? AND name = ?")?
-        .query_row(params![workspace, name], |row| row.get(0))
-        .optional()?)
+    names: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+    let Some(workspace) = find_workspace(connection, workspace)? else {
+        return Ok(BTreeMap::new());
+    };
+    let mut sealed = BTreeMap::new();
+    let mut statement =
+        connection.prepare_cached("SELECT name, sealed FROM secrets WHERE workspace = ?")?;
+    let mut rows = statement.query([workspace])?;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        if names.contains(&name) {
+            sealed.insert(name, row.get(1)?);
+        }
+    }
+    Ok(sealed)
 }
 
 /// Names of the secrets with the time they were set.

@@ -1,5 +1,6 @@
 //! The contract, method by method: which part does it, on which thread.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -257,13 +258,13 @@ impl Store for SqliteStore {
         )
     }
 
-    fn secret<'a>(
+    fn sealed<'a>(
         &'a self,
         workspace: &'a WorkspaceName,
-        name: &'a str,
-    ) -> Reply<'a, Option<Vec<u8>>> {
-        let (workspace, name) = (workspace.clone(), name.to_owned());
-        Box::pin(self.shared.readers.read(move |db| belongings::secret(db, &workspace, &name)))
+        names: &'a BTreeSet<String>,
+    ) -> Reply<'a, BTreeMap<String, Vec<u8>>> {
+        let (workspace, names) = (workspace.clone(), names.clone());
+        Box::pin(self.shared.readers.read(move |db| belongings::sealed(db, &workspace, &names)))
     }
 
     fn set_secret<'a>(

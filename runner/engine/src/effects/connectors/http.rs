@@ -10,7 +10,7 @@ use super::no_method;
 use crate::border::refuse_markers;
 use crate::effects::http;
 use crate::effects::perform::Context;
-use crate::effects::secret::{Used, fill_markers, fill_setting};
+use crate::effects::secret::Held;
 
 /// `get(path, query?, headers?)`, `head` and `delete` likewise; `post(path, body?, headers?)`, `put`
 /// and `patch` likewise. The path goes behind the base address and cannot leave it. Answers
@@ -26,9 +26,9 @@ pub(super) async fn perform(
         "post" | "put" | "patch" => true,
         _ => return Err(no_method("http", method, "get, head, post, put, patch and delete")),
     };
-    let mut used = Used::new();
+    let mut secrets = Held::of(context);
     let base = connector.settings.get("base_url").map_or("", String::as_str);
-    let base = fill_setting(context, base, &mut used).await?;
+    let base = secrets.fill_setting(base).await?;
     let path = arguments.first().and_then(Value::as_str).unwrap_or_default();
     let mut url = join(&base, path)?;
     let second = arguments.get(1);
@@ -37,10 +37,10 @@ pub(super) async fn perform(
     add_query(&mut url, query)?;
     let mut headers = Vec::new();
     for (name, text) in &connector.headers {
-        headers.push((name.to_lowercase(), fill_setting(context, text, &mut used).await?));
+        headers.push((name.to_lowercase(), secrets.fill_setting(text).await?));
     }
     for (name, text) in given.into_iter().flatten() {
-        let filled = fill_markers(context, text.as_str().unwrap_or_default(), &mut used).await?;
+        let filled = secrets.fill_markers(text.as_str().unwrap_or_default()).await?;
         headers.retain(|(known, _)| *known != name.to_lowercase());
         headers.push((name.to_lowercase(), filled));
     }
@@ -52,7 +52,7 @@ pub(super) async fn perform(
         body,
         timeout_ms: None,
     };
-    http::send(context, request, used).await
+    http::send(context, request, secrets).await
 }
 
 /// The path behind the base address, which it cannot leave.

@@ -10,7 +10,7 @@ use super::no_method;
 use crate::border::refuse_markers;
 use crate::effects::http;
 use crate::effects::perform::Context;
-use crate::effects::secret::{Used, fill_setting};
+use crate::effects::secret::Held;
 
 /// `send(text)` or `send(#{ text, channel, ... })`: the payload of an incoming webhook. Fails
 /// unless Slack takes it; answers `#{ status }`.
@@ -31,9 +31,9 @@ pub(super) async fn perform(
             return Err(Failure::permanent(Code::EffectFailed, message));
         }
     };
-    let mut used = Used::new();
+    let mut secrets = Held::of(context);
     let setting = |name: &str| connector.settings.get(name).map_or("", String::as_str);
-    let channel = fill_setting(context, setting("channel"), &mut used).await?;
+    let channel = secrets.fill_setting(setting("channel")).await?;
     if !channel.is_empty() {
         payload.entry("channel".to_owned()).or_insert(Value::String(channel));
     }
@@ -41,12 +41,12 @@ pub(super) async fn perform(
     refuse_markers(&payload, "a message")?;
     let request = HttpRequest {
         method: "POST".to_owned(),
-        url: fill_setting(context, setting("webhook_url"), &mut used).await?,
+        url: secrets.fill_setting(setting("webhook_url")).await?,
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: value::to_json(&payload).to_string().into_bytes(),
         timeout_ms: None,
     };
-    let answer = http::send(context, request, used).await?;
+    let answer = http::send(context, request, secrets).await?;
     match answer.get("status").and_then(Value::as_int) {
         Some(status @ 200..=299) => Ok(Value::map([("status", Value::Int(status))])),
         Some(status) => {
