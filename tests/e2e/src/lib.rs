@@ -22,4 +22,4 @@ pub use road::{Road, binary};
 pub use runner::Runner;
 pub use said::Said;
 pub use scene::{DOMAIN, PLATFORM, Scene, root};
-pub use small_disk::{SmallDisk, apart};
+pub use small_disk::SmallDisk;

@@ -3,34 +3,11 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rustix::mount::{MountFlags, mount};
 
-/// Says to a test that it has namespaces of its own.
-const INSIDE: &str = "SIGNALBOX_INSIDE";
 /// What a disk is filled with at once.
 const BLOCK: usize = 4 << 10;
-
-/// Whether this process has namespaces of its own. When not, it runs the test with this name again
-/// in a child that has: a mount made there is seen by nobody else and goes away with it. The test
-/// fails where the kernel gives no namespaces, or that child does.
-#[track_caller]
-pub fn apart(test: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--propagation", "private"]);
-    if !rustix::process::geteuid().is_root() {
-        command.args(["--user", "--map-current-user", "--keep-caps"]);
-    }
-    command.arg(std::env::current_exe().expect("the test has a file"));
-    command.args(["--exact", test, "--nocapture"]).env(INSIDE, "1");
-    let status = command.status().expect("`unshare` of util-linux starts");
-    assert!(status.success(), "in namespaces of its own (which the test needs): {status}");
-    false
-}
 
 /// A file system in memory with a bound, mounted on a folder.
 #[derive(Debug)]
@@ -39,7 +16,8 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts one of so many bytes on a folder, which is made. Only where [`apart`] said so.
+    /// Mounts one of so many bytes on a folder, which is made. Only in a test
+    /// that has [mounts of its own](signalbox_testkit::with_own_mounts).
     #[track_caller]
     pub fn on(folder: &Path, bytes: u64) -> Self {
         fs::create_dir(folder).expect("a folder to mount on");

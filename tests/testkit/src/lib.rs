@@ -16,7 +16,7 @@ mod wire;
 
 use std::time::Duration;
 
-pub use apart::{Apart, Honeypot, Names, apart};
+pub use apart::{Apart, Honeypot, Names, apart, with_own_mounts};
 pub use client::{Answer, Client};
 pub use hostile::{Hostile, hostile_scripts};
 pub use repo::Repo;

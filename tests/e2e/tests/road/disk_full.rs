@@ -6,8 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use signalbox_e2e::{Road, Runner, SmallDisk, apart, eventually, pause, told};
-use signalbox_testkit::{Client, HttpStub};
+use signalbox_e2e::{Road, Runner, SmallDisk, eventually, pause, told};
+use signalbox_testkit::{Client, HttpStub, with_own_mounts};
 
 use crate::{load, schedules};
 
@@ -95,96 +95,100 @@ fn fill_and_free(road: &Road, runner: &Runner<'_>, disk: &SmallDisk) -> Vec<Stri
 
 #[test]
 fn a_full_disk_loses_no_run_and_mends_itself() {
-    if !apart("disk_full::a_full_disk_loses_no_run_and_mends_itself") {
-        return;
-    }
-    let world = load::world();
-    let road = road(&world);
-    let disk = SmallDisk::on(&road.launch.data(), DISK);
-    let runner = road.start();
-    let accepted = fill_and_free(&road, &runner, &disk);
-    eventually("the push is live", || {
-        (runner.sync_of("shop")["outcome"] != "rejected").then_some(())?;
-        (runner.result("shop/hello") == "pushed").then_some(())
+    with_own_mounts("disk_full::a_full_disk_loses_no_run_and_mends_itself", || {
+        let world = load::world();
+        let road = road(&world);
+        let disk = SmallDisk::on(&road.launch.data(), DISK);
+        let runner = road.start();
+        let accepted = fill_and_free(&road, &runner, &disk);
+        eventually("the push is live", || {
+            (runner.sync_of("shop")["outcome"] != "rejected").then_some(())?;
+            (runner.result("shop/hello") == "pushed").then_some(())
+        });
+        load::check(&runner, &world, &accepted);
+        let slots = eventually("the slots that passed have fired", || {
+            let slots = schedules::ticks(&runner);
+            (slots.len() > 3).then_some(slots)
+        });
+        schedules::check(&slots);
+        assert!(!runner.serve().stderr().contains("panicked"), "{}", runner.serve().stderr());
+        assert_eq!(runner.terminate().code(), Some(0));
+        assert_eq!(integrity(&road), "ok");
     });
-    load::check(&runner, &world, &accepted);
-    let slots = eventually("the slots that passed have fired", || {
-        let slots = schedules::ticks(&runner);
-        (slots.len() > 3).then_some(slots)
-    });
-    schedules::check(&slots);
-    assert!(!runner.serve().stderr().contains("panicked"), "{}", runner.serve().stderr());
-    assert_eq!(runner.terminate().code(), Some(0));
-    assert_eq!(integrity(&road), "ok");
 }
 
 #[test]
 fn a_runner_that_cannot_write_stops_and_does_not_start_until_it_can() {
-    let test = "disk_full::a_runner_that_cannot_write_stops_and_does_not_start_until_it_can";
-    if !apart(test) {
-        return;
-    }
-    let world = load::world();
-    let road = road(&world);
-    let disk = SmallDisk::on(&road.launch.data(), DISK);
-    let runner = road.start();
-    let seen = Seen::default();
-    let accepted = thread::scope(|scope| {
-        let (client, seen) = (runner.client(), &seen);
-        let loading = scope.spawn(|| load(client, seen));
-        until("runs are accepted", &seen.accepted, ENOUGH);
-        disk.fill();
-        until("runs are refused", &seen.refused, ENOUGH);
-        seen.over.store(true, Ordering::SeqCst);
-        loading.join().unwrap()
-    });
-    let pid = runner.pid();
-    assert_eq!(runner.terminate().code(), Some(0));
-    assert_eq!(signalbox_e2e::cells(pid), []);
-    let (status, said) = road.launch.start_failing();
-    assert_eq!(status.code(), Some(4), "{said}");
-    assert!(said.contains("SB0704") && said.contains("space"), "{said}");
-    disk.free();
-    let runner = road.start();
-    load::check(&runner, &world, &accepted);
-    assert_eq!(runner.terminate().code(), Some(0));
-    assert_eq!(integrity(&road), "ok");
+    with_own_mounts(
+        "disk_full::a_runner_that_cannot_write_stops_and_does_not_start_until_it_can",
+        || {
+            let world = load::world();
+            let road = road(&world);
+            let disk = SmallDisk::on(&road.launch.data(), DISK);
+            let runner = road.start();
+            let seen = Seen::default();
+            let accepted = thread::scope(|scope| {
+                let (client, seen) = (runner.client(), &seen);
+                let loading = scope.spawn(|| load(client, seen));
+                until("runs are accepted", &seen.accepted, ENOUGH);
+                disk.fill();
+                until("runs are refused", &seen.refused, ENOUGH);
+                seen.over.store(true, Ordering::SeqCst);
+                loading.join().unwrap()
+            });
+            let pid = runner.pid();
+            assert_eq!(runner.terminate().code(), Some(0));
+            assert_eq!(signalbox_e2e::cells(pid), []);
+            let (status, said) = road.launch.start_failing();
+            assert_eq!(status.code(), Some(4), "{said}");
+            assert!(said.contains("SB0704") && said.contains("space"), "{said}");
+            disk.free();
+            let runner = road.start();
+            load::check(&runner, &world, &accepted);
+            assert_eq!(runner.terminate().code(), Some(0));
+            assert_eq!(integrity(&road), "ok");
+        },
+    );
 }
 
 #[test]
 fn a_log_that_cannot_be_written_stops_nothing() {
-    if !apart("disk_full::a_log_that_cannot_be_written_stops_nothing") {
-        return;
-    }
-    let road = signalbox_e2e::Scene::platform().road();
-    let disk = SmallDisk::on(&road.launch.home().join("log"), 1 << 20);
-    let file = road.launch.home().join("log/stderr");
-    let log = std::fs::File::create(&file).unwrap();
-    let mut command = road.launch.command();
-    command.arg("serve").arg("--repo").arg(road.repo.path()).arg("--data").arg(road.launch.data());
-    let mut child = command.args(["--listen", "127.0.0.1:0"]).stderr(log).spawn().unwrap();
-    let url = eventually("the runner is ready", || {
-        let said = std::fs::read_to_string(&file).unwrap();
-        let (_, url) = said.split_once("ready at ")?;
-        Some(url.split_whitespace().next()?.to_owned())
-    });
-    let client = Client::new(&url);
-    client.post("/api/v1/sync", &json!({ "wait": 50 })).expect(200);
-    disk.fill();
-    // Each rejected push and each start of a flow says something.
-    for n in 0..20 {
-        road.push("ops/flows/bad.rhai", &format!("fn main(inputs) {{ {n} +\n"));
+    with_own_mounts("disk_full::a_log_that_cannot_be_written_stops_nothing", || {
+        let road = signalbox_e2e::Scene::platform().road();
+        let disk = SmallDisk::on(&road.launch.home().join("log"), 1 << 20);
+        let file = road.launch.home().join("log/stderr");
+        let log = std::fs::File::create(&file).unwrap();
+        let mut command = road.launch.command();
+        command
+            .arg("serve")
+            .arg("--repo")
+            .arg(road.repo.path())
+            .arg("--data")
+            .arg(road.launch.data());
+        let mut child = command.args(["--listen", "127.0.0.1:0"]).stderr(log).spawn().unwrap();
+        let url = eventually("the runner is ready", || {
+            let said = std::fs::read_to_string(&file).unwrap();
+            let (_, url) = said.split_once("ready at ")?;
+            Some(url.split_whitespace().next()?.to_owned())
+        });
+        let client = Client::new(&url);
         client.post("/api/v1/sync", &json!({ "wait": 50 })).expect(200);
-        let path = "/api/v1/workspaces/ops/flows/hello/runs?wait=50";
-        assert_eq!(client.post(path, &json!({})).expect(200)["state"], "succeeded");
-    }
-    let pid = i32::try_from(child.id()).unwrap();
-    rustix::process::kill_process(
-        rustix::process::Pid::from_raw(pid).unwrap(),
-        rustix::process::Signal::TERM,
-    )
-    .unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+        disk.fill();
+        // Each rejected push and each start of a flow says something.
+        for n in 0..20 {
+            road.push("ops/flows/bad.rhai", &format!("fn main(inputs) {{ {n} +\n"));
+            client.post("/api/v1/sync", &json!({ "wait": 50 })).expect(200);
+            let path = "/api/v1/workspaces/ops/flows/hello/runs?wait=50";
+            assert_eq!(client.post(path, &json!({})).expect(200)["state"], "succeeded");
+        }
+        let pid = i32::try_from(child.id()).unwrap();
+        rustix::process::kill_process(
+            rustix::process::Pid::from_raw(pid).unwrap(),
+            rustix::process::Signal::TERM,
+        )
+        .unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    });
 }
 
 /// What SQLite says of the database as it lies there.

@@ -28,11 +28,24 @@ pub struct Apart {
 /// Works for root, and for whoever may make user namespaces.
 #[track_caller]
 pub fn apart(test: &str, ports: &[u16], body: impl FnOnce(&Apart)) {
+    enter(test, &["--net", "--mount"], || body(&Apart::open(ports)));
+}
+
+/// Runs a test, given by its whole name, with mounts of its own: what it mounts is seen by nobody
+/// else and goes away with it. Works for the same.
+#[track_caller]
+pub fn with_own_mounts(test: &str, body: impl FnOnce()) {
+    enter(test, &["--mount"], body);
+}
+
+/// Runs a test in new namespaces: in a child that is told to run it and nothing else.
+#[track_caller]
+fn enter(test: &str, namespaces: &[&str], body: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
-        return body(&Apart::open(ports));
+        return body();
     }
     let mut command = Command::new("unshare");
-    command.args(["--net", "--mount"]);
+    command.args(namespaces);
     if !rustix::process::geteuid().is_root() {
         command.args(["--user", "--map-current-user", "--keep-caps"]);
     }
@@ -42,7 +55,7 @@ pub fn apart(test: &str, ports: &[u16], body: impl FnOnce(&Apart)) {
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (out, err) = (said(&output.stdout), said(&output.stderr));
     if !output.status.success() || !out.contains("1 passed") {
-        fail(&format!("`{test}` in a network of its own: {}\n{out}\n{err}", output.status));
+        fail(&format!("`{test}` in namespaces of its own: {}\n{out}\n{err}", output.status));
     }
 }
 
