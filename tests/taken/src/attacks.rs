@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use signalbox_cell::protocol::{
-    End, FromCell, HttpRequest, MAX_FRAME, Request, Start, write_frame,
+    Effect, End, FromCell, HttpRequest, MAX_FRAME, Request, Start, write_frame,
 };
 use signalbox_core::clock::Timestamp;
 use signalbox_core::codes::Code;
@@ -24,6 +24,9 @@ use crate::link::Link;
 
 /// The argument of a process that does nothing but hold its standard input.
 pub(crate) const HOLD: &str = "__hold";
+
+/// What a frame of an entry has besides the entry's value, and a little more.
+const ROOM: usize = 256;
 
 type Attack = fn(&mut Link, &Start) -> Result<()>;
 
@@ -66,6 +69,10 @@ pub(crate) const ATTACKS: &[(&str, Attack)] = &[
     ("frame-over-bound", |link, _| {
         link.send(&u32::try_from(MAX_FRAME + 1)?.to_le_bytes())?;
         silence(link)
+    }),
+    ("frame-at-bound", |link, start| {
+        flush_of(link, start.run, MAX_FRAME)?;
+        end(link, start.run, null())
     }),
     ("frame-endless", |link, _| {
         link.send(&u32::try_from(MAX_FRAME)?.to_le_bytes())?;
@@ -180,7 +187,76 @@ pub(crate) const ATTACKS: &[(&str, Attack)] = &[
         anyhow::bail!("the other one holds the socket")
     }),
     ("names", names),
+    // What comes now begins when the run is evaluated for the second time, with its journal.
+    ("replay-asks-again", |link, start| {
+        replayed(link, start)?;
+        effect_of(link, start.run)?;
+        silence(link)
+    }),
+    ("replay-waits-for-another", |link, start| {
+        replayed(link, start)?;
+        let request = Request::FlowWait { run: start.about.id.clone() };
+        let effect = Effect { key: key(LONG), ..link.effect(start.run, request) };
+        link.say(&FromCell::Effect(Box::new(effect)))?;
+        silence(link)
+    }),
+    ("replay-of-another-program", |link, start| {
+        replayed(link, start)?;
+        let effect = link.effect(start.run, Request::Sleep { micros: HOUR });
+        let effect = Effect { key: key(LONG), fingerprint: Digest::of(b"another"), ..effect };
+        link.say(&FromCell::Effect(Box::new(effect)))?;
+        silence(link)
+    }),
+    ("replay-does-a-wait", |link, start| {
+        replayed(link, start)?;
+        let request = Request::StateAdd { name: "counted".to_owned(), by: 1 };
+        let effect = Effect { key: key(LONG), ..link.effect(start.run, request) };
+        link.say(&FromCell::Effect(Box::new(effect)))?;
+        silence(link)
+    }),
+    ("replay-rewrites", |link, start| {
+        replayed(link, start)?;
+        record(link, start.run, Entry { key: key(1), ..entry("now", Outcome::Done(null())) })
+    }),
+    ("replay-rewrites-at-its-end", |link, start| {
+        replayed(link, start)?;
+        let entries = vec![Entry { key: key(LONG), ..entry("step", Outcome::Done(null())) }];
+        let (chunk, end) = (Chunk { entries, ..Chunk::default() }, End::Result(null()));
+        link.say(&FromCell::Ended { run: start.run, chunk, end })?;
+        silence(link)
+    }),
+    ("replay-does-not-fit", |link, start| {
+        replayed(link, start)?;
+        let end = End::Incompatible("not what was recorded".to_owned());
+        link.say(&FromCell::Ended { run: start.run, chunk: Chunk::default(), end })
+    }),
+    ("replay-forgets", |link, start| {
+        replayed(link, start)?;
+        end(link, start.run, null())
+    }),
 ];
+
+/// The ordinal of the wait that [`replayed`] leaves without an answer.
+const LONG: u32 = 2;
+/// In microseconds.
+const HOUR: i64 = 3_600_000_000;
+
+/// Comes to its end when the run has a journal: something that is done (1), a wait that lasts
+/// ([`LONG`]) and one that is over (3).
+fn replayed(link: &mut Link, start: &Start) -> Result<()> {
+    if start.journal > 0 {
+        return Ok(());
+    }
+    link.ask(start.run, Request::StateAdd { name: "counted".to_owned(), by: 1 })?;
+    let long = link.effect(start.run, Request::Sleep { micros: HOUR });
+    link.say(&FromCell::Effect(Box::new(Effect { waits: false, ..long })))?;
+    link.ask(start.run, Request::Sleep { micros: 100_000 })?;
+    anyhow::bail!("it was let go")
+}
+
+fn key(ordinal: u32) -> Key {
+    Key { scope: String::new(), attempt: 1, ordinal }
+}
 
 fn null() -> Vec<u8> {
     encode(&Value::Null)
@@ -201,12 +277,28 @@ fn effect_of(link: &mut Link, run: u32) -> Result<()> {
 
 fn entry(kind: &str, outcome: Outcome) -> Entry {
     Entry {
-        key: Key { scope: String::new(), attempt: 1, ordinal: 0 },
+        key: key(0),
         kind: kind.to_owned(),
         fingerprint: Digest::of(b"forged"),
         outcome,
         at: Timestamp(0),
     }
+}
+
+/// Has something recorded, in a frame of so many bytes.
+fn flush_of(link: &mut Link, run: u32, bytes: usize) -> Result<()> {
+    let frame = |length| {
+        let entries = vec![entry("now", Outcome::Done(vec![0; length]))];
+        FromCell::Flush { run, chunk: Chunk { entries, ..Chunk::default() } }
+    };
+    // Four bytes are the length.
+    let mut written = Vec::new();
+    write_frame(&frame(bytes - ROOM), &mut written)?;
+    let missing = bytes + 4 - written.len();
+    written.clear();
+    write_frame(&frame(bytes - ROOM + missing), &mut written)?;
+    anyhow::ensure!(written.len() == bytes + 4, "a frame of {} bytes", written.len());
+    link.send(&written)
 }
 
 /// Claims that something is in the journal.

@@ -21,6 +21,9 @@ fn main() -> Result<()> {
     if std::env::args().nth(1).as_deref() == Some(attacks::HOLD) {
         return attacks::hold();
     }
+    if is_mute() {
+        return attacks::hold();
+    }
     let mut link = Link::new();
     link.say(&FromCell::Ready { isolation: 3, landlock: true })?;
     loop {
@@ -49,6 +52,20 @@ fn main() -> Result<()> {
     }
 }
 
+/// Whether a cell with this much memory is not to say a word. The first arguments are a folder with a
+/// file for each of them, named by the memory and a number: whoever takes it away is one.
+fn is_mute() -> bool {
+    let arguments: Vec<_> = std::env::args().collect();
+    let after = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1)
+    };
+    let (Some(folder), Some(memory)) = (after("--mute"), after("--memory")) else { return false };
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut own = files.filter(|file| file.file_name().to_string_lossy().starts_with(memory));
+    own.any(|file| std::fs::remove_file(file.path()).is_ok())
+}
+
 fn evaluate(link: &mut Link, start: &Start) -> Result<()> {
     let flow = start.about.flow.as_str();
     if let Some((_, attack)) = ATTACKS.iter().find(|(name, _)| *name == flow) {
@@ -59,6 +76,7 @@ fn evaluate(link: &mut Link, start: &Start) -> Result<()> {
             let value = encode(&Value::from("what is mine"));
             link.ask(start.run, Request::StateSet { name: "mine".to_owned(), value })?
         }
+        "counted" => link.ask(start.run, Request::StateGet { name: "counted".to_owned() })?,
         "look" => link.ask(start.run, Request::StateGet { name: "mine".to_owned() })?,
         "wait" => link.ask(start.run, Request::Sleep { micros: 3_600_000_000 })?,
         _ => Outcome::Done(encode(&Value::Null)),

@@ -29,6 +29,7 @@ const ENDS: &[(&str, &str)] = &[
     ("end-under-way", "failed cell_lost SB0504"),
     ("frame-of-4-gib", "failed cell_lost SB0504"),
     ("frame-over-bound", "failed cell_lost SB0504"),
+    ("frame-at-bound", "succeeded"),
     ("frame-endless", "failed timed_out SB0502"),
     ("frame-truncated", "failed cell_lost SB0504"),
     ("garbage", "failed cell_lost SB0504"),
@@ -90,6 +91,75 @@ async fn whatever_a_taken_cell_says_its_run_ends_with_a_reason_and_nobody_else_n
         scene::children().is_empty() && scene::open() <= before.1
     })
     .await;
+}
+
+/// The same for runs whose cell is taken when they are evaluated for the second time.
+const REPLAYS: &[(&str, &str)] = &[
+    ("replay-asks-again", "failed cell_lost SB0504"),
+    ("replay-waits-for-another", "failed cell_lost SB0504"),
+    ("replay-of-another-program", "failed cell_lost SB0504"),
+    ("replay-does-a-wait", "failed cell_lost SB0504"),
+    ("replay-rewrites", "failed cell_lost SB0504"),
+    ("replay-rewrites-at-its-end", "failed cell_lost SB0504"),
+    ("replay-does-not-fit", "suspended incompatible SB0505"),
+    ("replay-forgets", "succeeded"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_taken_cell_neither_repeats_nor_rewrites_what_its_run_has_in_its_journal() {
+    let names: Vec<_> = REPLAYS.iter().map(|(name, _)| *name).chain(["counted"]).collect();
+    let scene = Scene::start(&names).await;
+    let mut faults = Vec::new();
+    for (number, (name, expected)) in REPLAYS.iter().enumerate() {
+        let run = scene.accept(&format!("shop/{name}"), &Value::Null).await;
+        let found = scene::said(&scene.ended(&run).await);
+        if found != *expected {
+            faults.push(format!("{name}: {found}, not {expected}"));
+        }
+        let journal = scene.handle.store().journal(&run).await.unwrap();
+        let first: Vec<_> = journal.iter().filter(|entry| entry.key.ordinal == 1).collect();
+        assert_eq!(first.len(), 1, "{name}: {journal:?}");
+        assert_eq!(first[0].kind, "state::add", "{name}");
+        let done = i64::try_from(number).unwrap() + 1;
+        assert_eq!(scene.result("shop/counted").await, Value::Int(done), "{name}: once for each");
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cell_that_never_says_that_it_is_ready_is_killed_and_its_run_goes_elsewhere() {
+    let scene = Scene::start(&[]).await;
+    scene.result("ops/keep").await;
+    let before = scene::children();
+    scene.mute(1);
+    let held = scene.accept("shop/good", &Value::Null).await;
+    scene::eventually("the cell is started", || scene.mutes() == 0).await;
+    let mut silent = scene::children();
+    silent.retain(|pid| !before.contains(pid));
+    assert_eq!(silent.len(), 1, "{silent:?}");
+    for _ in 0..20 {
+        assert_eq!(scene.result("ops/look").await, Value::from("what is mine"));
+    }
+    assert_eq!(scene.result("shop/good").await, Value::Null, "nor does its own workspace wait");
+    assert_eq!(scene.run(&held).await.summary.state, State::Running, "as long as that took");
+    assert!(scene::children().is_superset(&silent), "it is given its time");
+    assert_eq!(scene::said(&scene.ended(&held).await), "succeeded");
+    assert!(scene::children().is_disjoint(&silent), "it is gone");
+    scene.stop().await;
+    assert!(scene::children().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_whose_cells_never_say_that_they_are_ready_can_be_cancelled() {
+    let scene = Scene::start(&[]).await;
+    scene.mute(100);
+    let held = scene.accept("shop/good", &Value::Null).await;
+    scene::eventually("a cell is started", || scene.mutes() < 100).await;
+    scene.handle.cancel(&held).await.unwrap();
+    assert_eq!(scene::said(&scene.ended(&held).await), "cancelled cancel_requested");
+    scene.stop().await;
+    assert!(scene::children().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

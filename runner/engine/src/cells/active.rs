@@ -1,6 +1,5 @@
 //! One run that a cell has.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use signalbox_core::{Digest, RunId, bounds};
 use signalbox_store::contract::MAX_CHUNKS;
 use tokio::time::Instant;
 
+use super::history::History;
 use super::plausible::{MAX_LOG, check_chunk, check_key};
 use crate::link::{Assignment, Ticket};
 use crate::recorder::RunRef;
@@ -111,8 +111,7 @@ pub(super) struct Active {
     /// Entries that are not on their way to the store yet, and since when.
     buffer: Chunk,
     buffered: Option<Instant>,
-    /// Waits whose answer the journal did not have when the run was started.
-    asked: HashSet<Key>,
+    history: History,
     /// Effects that are under way, in the order in which they were asked for.
     pending: Vec<Pending>,
     /// Since when the cell says that all the run does is wait for them.
@@ -135,7 +134,6 @@ pub(super) struct Active {
 
 impl Active {
     pub(super) fn new(assignment: Assignment, journal: &[Entry]) -> Self {
-        let pending = |entry: &&Entry| entry.outcome == Outcome::Pending;
         let run = &assignment.claim.run;
         let of = RunRef::of(run);
         Self {
@@ -145,7 +143,7 @@ impl Active {
             pending: Vec::new(),
             idle: None,
             given: 0,
-            asked: journal.iter().filter(pending).map(|entry| entry.key.clone()).collect(),
+            history: History::of(journal),
             entries: journal.len(),
             bytes: journal.iter().map(size).sum(),
             log_bytes: 0,
@@ -193,7 +191,8 @@ impl Active {
     /// Takes on an effect. Answers whether it was asked for before the run was suspended.
     ///
     /// # Errors
-    /// What no honest cell does: too many at once, or one that is under way already.
+    /// What no honest cell does: too many at once, one that is under way already, or one that its
+    /// journal has.
     pub(super) fn begin(&mut self, pending: Pending) -> Result<bool, String> {
         check_key(&pending.key)?;
         if self.pending.len() >= MAX_PENDING {
@@ -202,7 +201,7 @@ impl Active {
         if self.pending.iter().any(|other| other.key == pending.key) {
             return Err("an effect was asked for that is under way".to_owned());
         }
-        let asked = self.asked.remove(&pending.key);
+        let asked = self.history.ask(&pending.key, pending.kind, pending.fingerprint)?;
         self.idle = None;
         self.pending.push(pending);
         Ok(asked)
@@ -253,12 +252,21 @@ impl Active {
         pending.map(abort).collect()
     }
 
+    /// Looks at what the cell wants to have recorded.
+    ///
+    /// # Errors
+    /// What no cell records: what is no cell's to record, or what the journal has.
+    pub(super) fn check(&self, chunk: &Chunk) -> Result<(), String> {
+        check_chunk(chunk)?;
+        self.history.check(&chunk.entries)
+    }
+
     /// Takes in what the cell wants to have recorded. Answers as [`Self::buffer`].
     ///
     /// # Errors
     /// What no cell records.
     pub(super) fn take_in(&mut self, chunk: Chunk) -> Result<bool, String> {
-        check_chunk(&chunk)?;
+        self.check(&chunk)?;
         self.log_bytes += chunk.logs.iter().map(|line| line.message.len()).sum::<usize>();
         if self.log_bytes > MAX_LOG {
             return Err("more log lines than a run has".to_owned());
@@ -507,8 +515,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_before_only_lacks_its_answer() {
-        let journal = [entry(1, Outcome::Pending), entry(2, Outcome::Done(Vec::new()))];
-        let mut active = active(&journal);
+        let mut active = active(&[entry(1, Outcome::Pending)]);
         assert!(active.begin(pending(1)).unwrap());
         assert!(!active.begin(pending(2)).unwrap());
         assert_eq!((active.ticket_of(&key(1)), active.ticket_of(&key(4))), (Some(ticket(1)), None));

@@ -7,6 +7,7 @@
 mod active;
 mod assign;
 mod driver;
+mod history;
 mod leave;
 mod life;
 mod other_runs;

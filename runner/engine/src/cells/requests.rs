@@ -11,7 +11,7 @@ use signalbox_store::contract::Write;
 use super::active::{Active, Phase, Stop};
 use super::assign::dynamic;
 use super::driver::Driver;
-use super::plausible::{check_chunk, check_reason};
+use super::plausible::check_reason;
 use crate::border::{MAX_VALUE, check_value};
 use crate::recorder::{Job, Then};
 use crate::way::{self, Station};
@@ -109,7 +109,7 @@ impl Driver {
             }
             Phase::Stopping { .. } | Phase::Evaluating | Phase::Sent => {}
         }
-        check_chunk(&chunk)?;
+        head.check(&chunk)?;
         match end {
             End::Incompatible(message) => self.park(run, message).await,
             End::NotWanted if !self.may_be_unwanted(run) => {

@@ -1,6 +1,6 @@
 //! An engine in this process whose cells are not cells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,18 +30,25 @@ impl Clock for SystemClock {
 pub(crate) struct Scene {
     pub(crate) handle: Handle,
     engine: tokio::sync::Mutex<Option<Engine>>,
+    mutes: TempDir,
     _repo: Repo,
     _data: TempDir,
 }
+
+/// The memory of `shop`'s cells, in MiB, which no other has.
+const MEMORY: u64 = 99;
 
 impl Scene {
     /// Starts it, with a flow of `shop` for each attack.
     pub(crate) async fn start(attacks: &[&str]) -> Self {
         let repo = Repo::new();
+        let limits = format!("limits: {{ run_time: 2s, memory: {MEMORY}MiB }}");
         repo.write(
             "signalbox.yaml",
-            "version: 1\nworkspaces:\n  ops: { kind: platform, path: ops }\n  \
-             shop: { kind: domain, path: shop, grants: { limits: { run_time: 2s } } }\n",
+            format!(
+                "version: 1\nworkspaces:\n  ops: {{ kind: platform, path: ops }}\n  \
+                 shop: {{ kind: domain, path: shop, grants: {{ {limits} }} }}\n"
+            ),
         );
         repo.write("ops/workspace.yaml", "secrets: [OPS_KEY]\n");
         for flow in ["keep", "look", "wait"] {
@@ -52,6 +59,8 @@ impl Scene {
         }
         repo.commit("flows to attack with");
         let data = tempfile::tempdir().unwrap();
+        let mutes = tempfile::tempdir().unwrap();
+        let mute = ["--mute".to_owned(), mutes.path().display().to_string()];
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let options = sqlite::Options { clock: Arc::clone(&clock) };
         let store = Arc::new(SqliteStore::open(data.path(), options).unwrap());
@@ -64,7 +73,7 @@ impl Scene {
             data: data.path().to_path_buf(),
             store,
             clock,
-            cell: (env!("CARGO_BIN_EXE_signalbox-taken").into(), Vec::new()),
+            cell: (env!("CARGO_BIN_EXE_signalbox-taken").into(), mute.into()),
             poll: Duration::from_hours(1),
             isolation: Level::L1,
             grace: Duration::from_secs(1),
@@ -75,7 +84,20 @@ impl Scene {
         let report = handle.sync(HintKind::Cli, Some(PATIENCE)).await.unwrap().unwrap();
         assert!(report.is_good(), "{report:?}");
         let engine = tokio::sync::Mutex::new(Some(engine));
-        Self { handle, engine, _repo: repo, _data: data }
+        Self { handle, engine, mutes, _repo: repo, _data: data }
+    }
+
+    /// The next cells of `shop`, so many, never say that they are ready.
+    pub(crate) fn mute(&self, cells: usize) {
+        for number in 0..cells {
+            let file = format!("{}.{number}", MEMORY << 20);
+            fs::write(self.mutes.path().join(file), "").unwrap();
+        }
+    }
+
+    /// How many of them have not been started.
+    pub(crate) fn mutes(&self) -> usize {
+        fs::read_dir(self.mutes.path()).unwrap().count()
     }
 
     pub(crate) async fn accept(&self, flow: &str, inputs: &Value) -> RunId {
@@ -152,10 +174,11 @@ pub(crate) fn open() -> usize {
 }
 
 /// The processes that this one has started and not waited for.
-pub(crate) fn children() -> String {
+pub(crate) fn children() -> BTreeSet<u32> {
     let tasks = fs::read_dir("/proc/self/task").unwrap();
     let of = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).ok();
-    tasks.filter_map(|task| of(task.ok()?)).collect()
+    let all: String = tasks.filter_map(|task| of(task.ok()?)).collect();
+    all.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
 }
 
 /// Looks until something is so.
