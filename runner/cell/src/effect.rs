@@ -1,6 +1,7 @@
 //! Effects as host functions have them: looked up in the journal first, executed only when they
 //! are not there.
 
+use signalbox_core::bounds::{Figure, REQUEST};
 use signalbox_core::codes::Code;
 use signalbox_core::journal::{Failure, Key, Level, Outcome};
 use signalbox_core::secret::hide_markers;
@@ -11,9 +12,6 @@ use crate::context::{self, State};
 use crate::fault::HostResult;
 use crate::protocol::{Effect, FromCell, Request, malformed_value};
 use crate::run::{Run, Stop};
-
-/// Largest request of an effect: DESIGN §6.7.
-const MAX_REQUEST: usize = 4 << 20;
 
 /// Asks the runner for an effect and waits for its outcome.
 ///
@@ -82,9 +80,9 @@ fn outcome_of(state: &mut State, request: Request) -> Option<Outcome> {
     let Ok(bytes) = postcard::to_allocvec(&request) else {
         return Some(Outcome::Failed(malformed_value()));
     };
-    if bytes.len() > MAX_REQUEST {
-        let message =
-            format!("a request of {} bytes is over the bound of {MAX_REQUEST}", bytes.len());
+    if bytes.len() > REQUEST {
+        let (length, bound) = (bytes.len(), Figure::Bytes(REQUEST as u64));
+        let message = format!("a request of {length} bytes is over the bound of {bound}");
         return Some(Outcome::Failed(Failure::permanent(Code::LimitExceeded, message)));
     }
     let fingerprint = Digest::of_parts([kind.as_bytes(), &bytes]);

@@ -8,6 +8,8 @@ use crate::value::MAX_DEPTH;
 
 /// Largest inputs or result of a run, result of a step, and value of the state, in bytes.
 pub const VALUE: usize = 1 << 20;
+/// Largest request of one effect, in bytes.
+pub const REQUEST: usize = 4 << 20;
 /// Largest answer of one effect, in bytes.
 pub const ANSWER: usize = 4 << 20;
 /// Largest frame between the runner and a cell, in bytes.
@@ -91,6 +93,7 @@ pub const ALL: &[Bound] = &[
     fixed("inputs of a run", bytes(VALUE), Code::TooLarge, SMALLER),
     fixed("result of a run or of a step", bytes(VALUE), Code::LimitExceeded, SMALLER),
     fixed("value in the state", bytes(VALUE), Code::LimitExceeded, SMALLER),
+    fixed("request of one effect", bytes(REQUEST), Code::LimitExceeded, SMALLER),
     fixed("answer of one effect", bytes(ANSWER), Code::LimitExceeded, PARTS),
     fixed("frame between the runner and a cell", bytes(FRAME), Code::LimitExceeded, SPLIT),
     fixed("depth of a value", count(MAX_DEPTH), Code::BadValue, "nest less"),

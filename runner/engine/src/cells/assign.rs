@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use signalbox_cell::protocol::{About, Start, ToCell};
+use signalbox_core::bounds::{self, Figure};
 use signalbox_core::codes::Code;
 use signalbox_core::journal::{Chunk, Entry};
 use signalbox_core::run::{Ending, Reason, RunError, Trigger};
@@ -39,8 +40,9 @@ impl Driver {
                 self.order.push_back(number);
                 let too_large = frames.iter().any(|frame| self.wire.push(frame).is_err());
                 if too_large {
-                    let error =
-                        RunError::plain(Code::LimitExceeded, "the flow does not fit a frame");
+                    let most = Figure::Bytes(bounds::FRAME as u64);
+                    let message = format!("what the run needs does not fit a frame of {most}");
+                    let error = RunError::plain(Code::LimitExceeded, message);
                     self.give_up(number, Ending::Failed(Reason::LimitExceeded, error)).await;
                 }
             }

@@ -2,7 +2,7 @@
 //! the bound.
 
 use serde_json::{Value, json};
-use signalbox_e2e::{Road, Runner, Scene};
+use signalbox_e2e::{Road, Runner, Scene, column};
 use signalbox_testkit::{HttpStub, Response};
 
 const MIB: usize = 1 << 20;
@@ -159,6 +159,47 @@ fn an_answer_is_taken_up_to_its_bound() {
     let below = 4 * MIB - 4096;
     assert_eq!(run(&runner, "ask", below)["result"], below);
     refused(&run(&runner, "ask", 4 * MIB + 1), "SB0503", &["4 MiB"]);
+}
+
+#[test]
+fn a_request_is_taken_up_to_its_bound() {
+    let stub = HttpStub::start(|request| Response::text(200, &request.body.len().to_string()));
+    let ask = format!("http::post(\"{}/\", text::repeat(\"x\", inputs.n)).text()", stub.url());
+    let grant = format!("network: [\"{}\"]", stub.url());
+    let road = Scene::new(&[("ops", "platform", &grant)]).script("ops/flows/ask.rhai", &ask).road();
+    let runner = road.start();
+    let below = 4 * MIB - 4096;
+    assert_eq!(run(&runner, "ask", below)["result"], below.to_string());
+    refused(&run(&runner, "ask", 4 * MIB), "SB0503", &["4 MiB"]);
+}
+
+/// No frame has more than 8 MiB: what a run records and what it is given goes in parts. A frame of
+/// that size, and of a byte more, is what `signalbox-taken` sends.
+#[test]
+fn what_is_larger_than_a_frame_goes_in_parts_either_way() {
+    let stub = HttpStub::start(|_| Response::text(200, &"x".repeat(4 * MIB - 4096)));
+    let steps = "let s = text::repeat(\"x\", 1048000);\nfor i in 0..12 { step(`s${i}`, || s); }\n";
+    let answers = format!("for i in 0..3 {{ http::get(\"{}/\").text(); }}\n", stub.url());
+    // Asleep it is let go; when it goes on, all that it did before is given to a cell again.
+    let script = format!("{steps}{answers}sleep(\"200ms\");\nnow(); inputs.n");
+    let limits = "limits: { memory: 512MiB }";
+    let grants = format!("network: [\"{}\"], {limits}", stub.url());
+    // The largest flow: a byte of the file is three of the plan that a cell is given.
+    let text = "\\a".repeat((MIB - 64) / 2);
+    let flow = format!("run: '1'\noutput: {{ text: \"{text}\" }}\n");
+    let road = Scene::new(&[("ops", "platform", &grants)])
+        .script("ops/flows/parts.rhai", &script)
+        .file("ops/flows/large.yaml", flow)
+        .road();
+    let runner = road.start();
+    let parts = run(&runner, "parts", 7);
+    assert_eq!(parts["result"], 7, "{}", parts["error"]);
+    let id = parts["id"].as_str().unwrap();
+    let kinds = column(&runner.list(&format!("/runs/{id}/journal")), "kind");
+    assert_eq!(kinds.iter().filter(|kind| *kind == "step").count(), 12);
+    assert_eq!(kinds.iter().filter(|kind| *kind == "http").count(), 3);
+    let large = run(&runner, "large", 0);
+    assert_eq!(large["result"]["text"].as_str().unwrap().len(), (MIB - 64) / 2);
 }
 
 #[test]
