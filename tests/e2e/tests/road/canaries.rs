@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use signalbox_e2e::{Die, Gate, Road, Runner, Scene};
 use signalbox_testkit::{HttpStub, Response};
 
-use crate::canaries_places::{Place, everywhere, of_processes, stream};
+use crate::canaries_places::{Place, everywhere, of_processes, stream, watched};
 use crate::canaries_search::{Canary, Search, canaries, encodings, random};
 
 /// Puts each secret into a header, and keeps what comes back in every way that there is.
@@ -246,7 +246,11 @@ fn no_canary_is_found_anywhere() {
 
     let runner = road.start();
     let events: Arc<Mutex<Vec<u8>>> = stream(&runner, "/api/v1/events");
-    workload(&runner, &all, &plant);
+    let seen = watched(runner.pid(), || workload(&runner, &all, &plant));
+    clean(&canaries, &seen);
+    planted(&plants, &seen, &["arguments"]);
+    let of_cell = |place: &&Place| place.bytes.windows(6).any(|word| word == b"__cell");
+    assert!(seen.iter().any(|place| of_cell(&place)), "no cell was looked at");
     let id = runner.accept("ops/wait", &json!({ "names": names, "text": plant }));
     assert_eq!(gate.wait_for(1)[0].header("authorization"), Some(all[16].value.as_str()));
 
@@ -255,6 +259,7 @@ fn no_canary_is_found_anywhere() {
     planted(&plants, &places, &["arguments of the runner"]);
     // Nobody but root reads these: whoever else runs this test finds them closed.
     if rustix::process::geteuid().is_root() {
+        planted(&plants, &seen, &["environments"]);
         planted(&plants, &places, &["environment of the runner", "memory of a cell"]);
     }
     gate.open();

@@ -5,11 +5,13 @@ use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
-use signalbox_e2e::{Road, Runner, cells, column};
+use signalbox_e2e::{Road, Runner, cells, column, descendants, pause};
 
 /// A place, and what is there.
 pub(crate) struct Place {
@@ -122,8 +124,40 @@ fn pages(runner: &Runner<'_>) -> Vec<Place> {
     all
 }
 
+/// What the kernel shows of each process of a runner while something is done: arguments and
+/// environments, looked at again and again.
+pub(crate) fn watched(runner: i32, work: impl FnOnce()) -> Vec<Place> {
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let over = AtomicBool::new(false);
+    let seen = thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            let mut seen = BTreeSet::new();
+            while !over.load(Ordering::SeqCst) {
+                for pid in [runner].into_iter().chain(descendants(runner)) {
+                    for (kind, file) in [("arguments", "cmdline"), ("environments", "environ")] {
+                        let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+                        seen.insert((kind, pid, bytes));
+                    }
+                }
+                pause(Duration::from_millis(5));
+            }
+            seen
+        });
+        let end = Over(&over);
+        work();
+        drop(end);
+        looking.join().unwrap()
+    });
+    seen.into_iter().map(|(kind, pid, bytes)| place(kind, pid.to_string(), bytes)).collect()
+}
+
 /// Arguments and environment of the runner and its cells; and, where root may look, the memory of
-/// the cells.
+/// the cells. Cells have none that say anything.
 pub(crate) fn of_processes(runner: &Runner<'_>) -> Vec<Place> {
     let root = rustix::process::geteuid().is_root();
     let runner = ("arguments of the runner", "environment of the runner", runner.pid());
@@ -133,9 +167,18 @@ pub(crate) fn of_processes(runner: &Runner<'_>) -> Vec<Place> {
     let mut all = Vec::new();
     for (arguments, environment, pid) in [runner].into_iter().chain(of_cells) {
         let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+        if pid != runner.2 {
+            says_nothing(&command);
+        }
         all.push(place(arguments, format!("{pid}"), command));
         match fs::read(format!("/proc/{pid}/environ")) {
-            Ok(bytes) => all.push(place(environment, format!("{pid}"), bytes)),
+            Ok(bytes) => {
+                assert!(
+                    pid == runner.2 || bytes.is_empty(),
+                    "a cell has an environment: {bytes:?}"
+                );
+                all.push(place(environment, format!("{pid}"), bytes));
+            }
             Err(error) => assert!(!root, "{environment}: {error}"),
         }
     }
@@ -146,6 +189,19 @@ pub(crate) fn of_processes(runner: &Runner<'_>) -> Vec<Place> {
         }
     }
     all
+}
+
+/// The arguments of a cell name the program, its memory and its level, and nothing of its workspace.
+#[track_caller]
+fn says_nothing(command: &[u8]) {
+    let text = String::from_utf8(command.to_vec()).unwrap();
+    let words: Vec<_> = text.trim_end_matches('\0').split('\0').skip(1).collect();
+    let [cell, "--memory", memory, "--isolation", level] = words[..] else { panic!("{words:?}") };
+    assert_eq!(
+        (cell, memory.parse::<u64>().is_ok(), level.len()),
+        ("__cell", true, 2),
+        "{words:?}"
+    );
 }
 
 /// All that a process has in its memory and can be read.
