@@ -165,7 +165,7 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
         Some("__taken") => return taken(&arguments[2], Level::L3),
-        Some("__poor") => return poor(&arguments[2], &arguments[3]),
+        Some("__poor") => return poor(&arguments[2], &arguments[3], &arguments[4]),
         // What the test runner asks of every test binary.
         Some("--list") => {
             if !arguments.iter().any(|argument| argument == "--ignored") {
@@ -215,14 +215,14 @@ const POOR: [(&str, &[libc::c_long], Level); 4] = [
 ];
 
 /// A cell on a system that refuses some calls, for an ordinary user or for root.
-fn poor(system: &str, demand: &str) -> ExitCode {
+fn poor(system: &str, demand: &str, name: &str) -> ExitCode {
     let (_, refused, _) = POOR.iter().find(|(name, ..)| *name == system).unwrap();
     let rules = refused.iter().map(|call| (*call, Vec::new())).collect();
     let no = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let machine = std::env::consts::ARCH.try_into().unwrap();
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, no, machine).unwrap();
     seccompiler::apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
-    taken("wait", demand.parse().unwrap())
+    taken(name, demand.parse().unwrap())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test's own child")]
@@ -252,10 +252,13 @@ fn end_of(status: ExitStatus) -> End {
 fn an_attempt_ends_as_it_must() {
     let (mut neighbour, mut socket) = start(&["__taken", "wait"], None);
     socket.read_exact(&mut [0; 2]).unwrap();
-    for Attempt { name, end, .. } in ATTEMPTS {
-        let name = format!("{name}@{}", neighbour.id());
-        let (mut child, _socket) = start(&["__taken", &name], None);
-        assert_eq!(end_of(child.wait().unwrap()), *end, "{name}");
+    // L3; and L2, which is the filter alone.
+    for level in [&["__taken"][..], &["__poor", "no namespaces", "L2"]] {
+        for Attempt { name, end, .. } in ATTEMPTS {
+            let name = format!("{name}@{}", neighbour.id());
+            let (mut child, _socket) = start(&[level, &[&name]].concat(), None);
+            assert_eq!(end_of(child.wait().unwrap()), *end, "{name}, {level:?}");
+        }
     }
     drop(socket);
     assert!(neighbour.wait().unwrap().success(), "the neighbour notices nothing");
@@ -328,7 +331,8 @@ fn the_level_is_what_was_reached_and_never_less_than_demanded() {
             for demanded in Level::ALL {
                 let landlock = if system == "no landlock" { 0 } else { landlock };
                 let expected = (demanded <= reached).then_some([reached.number(), landlock]);
-                let found = level_of(start(&["__poor", system, &demanded.to_string()], user));
+                let arguments = ["__poor", system, &demanded.to_string(), "wait"];
+                let found = level_of(start(&arguments, user));
                 assert_eq!(found, expected, "{system}, {demanded} demanded, {user:?}");
             }
         }

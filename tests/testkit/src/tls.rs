@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
@@ -20,6 +20,7 @@ pub type Day = (i32, u8, u8);
 pub struct TlsStub {
     address: SocketAddr,
     stopped: Arc<AtomicBool>,
+    heard: Arc<Mutex<Vec<u8>>>,
 }
 
 impl TlsStub {
@@ -30,22 +31,31 @@ impl TlsStub {
         let address = listener.local_addr().expect("an address");
         let stopped = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&stopped);
+        let heard: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let into = Arc::clone(&heard);
         thread::spawn(move || {
             for connection in listener.incoming() {
                 if seen.load(Ordering::SeqCst) {
                     return;
                 }
-                let config = Arc::clone(&config);
+                let (config, into) = (Arc::clone(&config), Arc::clone(&into));
                 // Whoever does not like the certificate hangs up, which is no fault of this server.
-                thread::spawn(move || connection.map(|connection| drop(serve(connection, config))));
+                thread::spawn(move || {
+                    connection.map(|connection| drop(serve(connection, config, &into)))
+                });
             }
         });
-        Self { address, stopped }
+        Self { address, stopped, heard }
     }
 
     /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// What clients have told it that took its certificate.
+    pub fn heard(&self) -> Vec<u8> {
+        self.heard.lock().expect("no thread of it panics").clone()
     }
 }
 
@@ -66,11 +76,19 @@ fn config(names: &[&str], first: Day, last: Day) -> ServerConfig {
         .expect("a certificate with its key")
 }
 
-/// Shakes hands, and waits until the other side closes.
-fn serve(mut connection: TcpStream, config: Arc<ServerConfig>) -> std::io::Result<()> {
+/// Shakes hands, and listens until the other side closes.
+fn serve(
+    mut connection: TcpStream,
+    config: Arc<ServerConfig>,
+    into: &Mutex<Vec<u8>>,
+) -> std::io::Result<()> {
     let mut session = ServerConnection::new(config).map_err(std::io::Error::other)?;
     let mut stream = Stream::new(&mut session, &mut connection);
-    stream.read_to_end(&mut Vec::new()).map(|_| ())
+    let mut part = [0; 4096];
+    while let length @ 1.. = stream.read(&mut part)? {
+        into.lock().expect("no thread of it panics").extend_from_slice(&part[..length]);
+    }
+    Ok(())
 }
 
 impl Drop for TlsStub {

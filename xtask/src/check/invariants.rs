@@ -1,6 +1,8 @@
-//! Every **Invariant:** of ARCHITECTURE.md names the test that tries to break it.
+//! Every **Invariant:** of ARCHITECTURE.md names the test that tries to break it, and so does
+//! SECURITY.md.
 //!
-//! The form, in one paragraph: the mark, a sentence, `Test:`, and names in backticks.
+//! The form of an invariant, in one paragraph: the mark, a sentence, `Test:`, and names in backticks.
+//! In SECURITY.md whatever looks like the name of a test must be one.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +11,29 @@ use crate::finding::Finding;
 use crate::tree::Tree;
 
 const FILE: &str = "ARCHITECTURE.md";
+const THREATS: &str = "SECURITY.md";
 const MARK: &str = "**Invariant:**";
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
-    let Some(text) = tree.text(FILE) else {
-        return Vec::new();
-    };
     let known = tests(tree);
-    invariants(text)
-        .into_iter()
-        .flat_map(|(line, text)| of_invariant(line, &text, &known))
-        .collect()
+    let invariants = tree.text(FILE).map(invariants).unwrap_or_default();
+    let of_invariants =
+        invariants.into_iter().flat_map(|(line, text)| of_invariant(line, &text, &known));
+    let threats = tree.text(THREATS).unwrap_or_default();
+    let of_threats = threats.lines().enumerate().flat_map(|(at, text)| {
+        let named = text.split('`').skip(1).step_by(2).filter(|name| looks_like_a_test(name));
+        let unknown = named.filter(|name| !known.contains(name));
+        unknown.map(move |name| {
+            Finding::new(THREATS, at + 1, "invariant", format!("no test `{name}`"))
+        })
+    });
+    of_invariants.chain(of_threats).collect()
+}
+
+/// Names say behaviour: they are sentences.
+fn looks_like_a_test(name: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    name.matches('_').count() >= 3 && name.chars().all(is_name)
 }
 
 fn of_invariant(line: usize, text: &str, known: &BTreeSet<&str>) -> Vec<Finding> {
@@ -87,6 +101,14 @@ mod tests {
     fn an_invariant_that_names_a_test_passes() {
         let text = "* **Invariant:** a push\n  is whole. Test: `x::a_push_is_whole`.\n\n`other`\n";
         assert!(found(text).is_empty());
+    }
+
+    #[test]
+    fn a_test_of_the_threat_model_is_there() {
+        let text = "| x | `a_push_is_whole`, `limit_exceeded` |\n`it_was_here_once`, `no such`\n";
+        let tree = Tree::from([(THREATS, text), ("a/src/x.rs", CODE)]);
+        let found: Vec<_> = check(&tree).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["SECURITY.md:2: no test `it_was_here_once` [invariant]"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use signalbox_e2e::{Runner, Scene, root};
-use signalbox_testkit::{HttpStub, Response};
+use signalbox_testkit::{HttpStub, Response, TlsStub};
 
 /// `ops/get` asks for any URL and gives what came back.
 fn scene(grants: &str) -> Scene {
@@ -139,6 +139,24 @@ fn a_redirect_takes_neither_headers_nor_body_to_another_place() {
     let request = &target.requests()[0];
     assert_eq!(request.body, b"");
     assert_eq!((request.header("authorization"), request.header("x-key")), (None, None));
+}
+
+#[test]
+fn a_server_that_nobody_vouches_for_hears_nothing() {
+    let stub = TlsStub::start(&["127.0.0.1"], (2020, 1, 1), (2199, 1, 1));
+    let url = format!("https://127.0.0.1:{}", stub.port());
+    let ask =
+        format!("http::get(\"{url}/\", #{{ headers: #{{ x: `${{secret(\"KEY\")}}` }} }}).status");
+    let road = Scene::new(&[("ops", "platform", &format!("network: [\"{url}\"]"))])
+        .file("ops/workspace.yaml", "secrets: [KEY]\n")
+        .script("ops/flows/ask.rhai", &ask)
+        .road();
+    let runner = road.start();
+    runner.cli_with(&["secret", "set", "KEY", "-w", "ops"], "for the right one only").ends(0);
+    let run = runner.run("ops/ask", &json!({}));
+    let said = run["error"]["message"].as_str().unwrap_or_default();
+    assert!(run["state"] == "failed" && said.contains("certificate"), "{run:#}");
+    assert_eq!(stub.heard(), b"");
 }
 
 #[test]
