@@ -21,9 +21,8 @@ use crate::way::{self, Station};
 
 /// Jobs that may wait: far more than a cell's runs can have under way at once.
 const INBOX: usize = 1024;
-/// Most writes that are given to the store at once, and most bytes of them. The store lets others' in
-/// between, so that they do not wait for what a busy cell has to write.
-const BATCH: (usize, usize) = (8, 64 << 10);
+/// Most bytes that are given to the store at once.
+const BYTES: usize = 64 << 10;
 /// Between two tries of a commit that failed, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -80,8 +79,9 @@ async fn run(
     mut inbox: mpsc::Receiver<Job>,
     backlog: Backlog,
 ) {
-    let mut waiting = None;
-    while let Some((jobs, bytes)) = next(&mut inbox, &mut waiting).await {
+    let (mut waiting, mut batch) = (None, Batch::default());
+    while let Some((jobs, bytes)) = next(&mut inbox, &mut waiting, batch.most).await {
+        let (count, began) = (jobs.len(), Instant::now());
         let (writes, follow): (Vec<_>, Vec<_>) = jobs
             .into_iter()
             .map(|job| {
@@ -90,6 +90,7 @@ async fn run(
             })
             .unzip();
         let written = commit(&shared, writes).await;
+        batch.took(count, began.elapsed());
         backlog.remove(bytes);
         let Some(written) = written else { return };
         for ((of, then, notes), written) in follow.into_iter().zip(written) {
@@ -99,20 +100,52 @@ async fn run(
     }
 }
 
+/// How many writes are given to the store at once. When commits take long because others write too, or
+/// the processors are wanted elsewhere, it is few: the store lets others' in between. When they are
+/// quick, many writes share one.
+#[derive(Debug)]
+struct Batch {
+    most: usize,
+}
+
+impl Batch {
+    /// Fewest and most.
+    const BOUNDS: (usize, usize) = (8, 64);
+    /// A commit that takes longer takes long: a few times what a disk takes.
+    const LONG: Duration = Duration::from_millis(2);
+
+    /// So many were written, and it took so long.
+    fn took(&mut self, writes: usize, time: Duration) {
+        let (fewest, most) = Self::BOUNDS;
+        if time > Self::LONG {
+            self.most = (self.most / 2).max(fewest);
+        } else if writes == self.most {
+            self.most = (self.most * 2).min(most);
+        }
+    }
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { most: Self::BOUNDS.0 }
+    }
+}
+
 /// The jobs that are recorded next, and how many bytes they hold; `None` when there will be no more.
 /// What does not fit any more waits for the next time.
 async fn next(
     inbox: &mut mpsc::Receiver<Job>,
     waiting: &mut Option<Job>,
+    most: usize,
 ) -> Option<(Vec<Job>, usize)> {
     if waiting.is_none() {
         *waiting = Some(inbox.recv().await?);
     }
     let (mut jobs, mut bytes) = (Vec::new(), 0);
-    while jobs.len() < BATCH.0 {
+    while jobs.len() < most {
         let Some(job) = waiting.take().or_else(|| inbox.try_recv().ok()) else { break };
         let more = job.write.weight();
-        if bytes + more > BATCH.1 && !jobs.is_empty() {
+        if bytes + more > BYTES && !jobs.is_empty() {
             *waiting = Some(job);
             break;
         }
@@ -364,5 +397,33 @@ pub(crate) fn handlers_of(write: &Write) -> Vec<RunRef> {
             aftermath.started.iter().filter_map(of).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_writes_share_a_commit_while_commits_are_quick() {
+        let mut batch = Batch::default();
+        for _ in 0..9 {
+            batch.took(batch.most, Duration::ZERO);
+        }
+        assert_eq!(batch.most, Batch::BOUNDS.1);
+        batch.took(1, Batch::LONG * 2);
+        assert_eq!(
+            batch.most,
+            Batch::BOUNDS.1 / 2,
+            "one that takes long counts, however small it is"
+        );
+        for _ in 0..9 {
+            batch.took(1, Duration::ZERO);
+        }
+        assert_eq!(batch.most, Batch::BOUNDS.1 / 2, "more would not have helped");
+        for _ in 0..9 {
+            batch.took(batch.most, Batch::LONG * 2);
+        }
+        assert_eq!(batch.most, Batch::BOUNDS.0);
     }
 }

@@ -40,19 +40,11 @@ impl Queue {
         self.waiting.push(Waiting { turn, number: self.came, weight, job });
     }
 
-    /// Takes the jobs whose turn it is: at least one if there is any, and no more than this weight
-    /// together besides.
-    pub(super) fn take(&mut self, most: u64, batch: &mut Vec<Box<dyn Job>>) {
-        let mut weight = 0;
-        while let Some(next) = self.waiting.peek() {
-            weight += next.weight;
-            if weight > most && !batch.is_empty() {
-                return;
-            }
-            let Some(next) = self.waiting.pop() else { return };
-            self.taken = self.taken.saturating_add(next.weight);
-            batch.push(next.job);
-        }
+    /// Takes the job whose turn it is.
+    pub(super) fn pop(&mut self) -> Option<Box<dyn Job>> {
+        let next = self.waiting.pop()?;
+        self.taken = self.taken.saturating_add(next.weight);
+        Some(next.job)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -113,13 +105,9 @@ mod tests {
             self.queue.push(Box::new(Named(name, Arc::clone(&self.said))), weight);
         }
 
-        fn taken(&mut self, most: u64) -> Vec<u32> {
-            let mut batch = Vec::new();
-            self.queue.take(most, &mut batch);
-            for job in batch {
-                job.answer(None);
-            }
-            std::mem::take(&mut self.said.lock().unwrap())
+        fn taken(&mut self) -> Option<u32> {
+            self.queue.pop()?.answer(None);
+            self.said.lock().unwrap().pop()
         }
     }
 
@@ -127,11 +115,10 @@ mod tests {
     fn a_light_job_goes_before_heavy_ones_that_came_earlier() {
         let mut line = Line::default();
         line.comes(1, 8 * GRAIN);
-        line.comes(2, 8 * GRAIN);
+        line.comes(2, 9 * GRAIN);
         line.comes(3, 1);
-        assert_eq!(line.taken(8 * GRAIN), [3]);
-        assert_eq!(line.taken(8 * GRAIN), [1]);
-        assert_eq!(line.taken(8 * GRAIN), [2]);
+        let order: Vec<_> = std::iter::from_fn(|| line.taken()).collect();
+        assert_eq!(order, [3, 1, 2]);
         assert!(line.queue.is_empty());
     }
 
@@ -142,7 +129,7 @@ mod tests {
         let mut passed = 0;
         for name in 1.. {
             line.comes(name, 3 * GRAIN);
-            if line.taken(GRAIN) == [0] {
+            if line.taken() == Some(0) {
                 break;
             }
             passed += 3 * GRAIN;
@@ -154,16 +141,7 @@ mod tests {
     fn jobs_of_about_the_same_weight_go_in_the_order_in_which_they_came() {
         let mut line = Line::default();
         (0..100).for_each(|name| line.comes(name, GRAIN - 1 - u64::from(name)));
-        assert_eq!(line.taken(u64::MAX), (0..100).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_job_that_is_too_heavy_is_taken_alone() {
-        let mut line = Line::default();
-        line.comes(1, 2 * GRAIN);
-        line.comes(2, 3 * GRAIN);
-        assert_eq!(line.taken(10), [1]);
-        assert_eq!(line.taken(10), [2]);
-        assert_eq!(line.taken(10), Vec::<u32>::new());
+        let order: Vec<_> = std::iter::from_fn(|| line.taken()).collect();
+        assert_eq!(order, (0..100).collect::<Vec<_>>());
     }
 }

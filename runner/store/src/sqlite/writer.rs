@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -19,9 +20,9 @@ use crate::contract::Error;
 
 /// Jobs that wait before whoever brings the next one must wait too.
 pub(super) const QUEUE: usize = 4_096;
-/// What shares one commit, in bytes. With eight times as much, and as much more from each cell, a busy
-/// runner did an eighth more, and whoever did little beside it waited three times as long.
-const BATCH: u64 = 32 << 10;
+/// A commit is made when its jobs have taken so long: beyond it the gain is small, and the wait is felt
+/// by whoever comes next.
+const TURN: Duration = Duration::from_millis(1);
 /// What each write costs besides its bytes, in bytes: it takes about as long.
 const EACH: u64 = 1 << 10;
 
@@ -100,7 +101,6 @@ impl Writer {
     pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Message>) {
         let mut closing: Vec<oneshot::Sender<()>> = Vec::new();
         let mut queue = Queue::default();
-        let mut batch: Vec<Box<dyn Job>> = Vec::new();
         loop {
             let mut next =
                 if queue.is_empty() { jobs.blocking_recv() } else { jobs.try_recv().ok() };
@@ -117,8 +117,7 @@ impl Writer {
                 }
                 next = jobs.try_recv().ok();
             }
-            queue.take(BATCH, &mut batch);
-            self.write(&mut batch);
+            self.write(&mut queue);
         }
         let Self { mut connection, shared, held, checkpoints, .. } = self;
         shared.readers.close();
@@ -144,11 +143,11 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, batch: &mut Vec<Box<dyn Job>>) {
-        if batch.is_empty() {
-            return;
-        }
-        let tried = catch_unwind(AssertUnwindSafe(|| self.transaction(batch)));
+    /// Writes what is first in line in one commit, and answers. When nothing can be written at all,
+    /// everybody is told.
+    fn write(&mut self, queue: &mut Queue) {
+        let mut batch = Vec::new();
+        let tried = catch_unwind(AssertUnwindSafe(|| self.transaction(queue, &mut batch)));
         let done = tried.unwrap_or_else(|_| Err(Cause::Database("the writer panicked".into())));
         let cause = match done {
             Ok(changes) => {
@@ -162,47 +161,69 @@ impl Writer {
                 {
                     tracing::error!(%error, "cannot roll back");
                 }
+                if batch.is_empty() {
+                    batch.extend(std::iter::from_fn(|| queue.pop()));
+                }
                 Some(cause)
             }
         };
-        batch.drain(..).for_each(|job| job.answer(cause.as_ref()));
+        for job in batch {
+            job.answer(cause.as_ref());
+        }
     }
 
-    /// Runs every job and commits. What a failed job changed is taken back alone.
-    fn transaction(&mut self, batch: &mut [Box<dyn Job>]) -> Result<Changes, Cause> {
-        let Self { connection, shared, names, next_seq, .. } = self;
-        let execute = |sql: &str| {
-            connection
-                .prepare_cached(sql)
-                .and_then(|mut statement| statement.execute([]))
-                .map_err(|error| Cause::of(&error))
-        };
-        execute("BEGIN IMMEDIATE")?;
-        let mut all = Changes::new(Arc::clone(shared));
-        for job in batch {
-            execute("SAVEPOINT job")?;
-            let changes = Changes::new(Arc::clone(shared));
-            let mut tx = Tx { connection, shared, names, next_seq, before: &all, changes };
-            match job.perform(&mut tx) {
-                Ok(()) => {
-                    let changes = tx.changes;
-                    execute("RELEASE job")?;
-                    all.absorb(changes);
-                }
-                Err(cause) => {
-                    drop(tx);
-                    names.clear();
-                    if connection.is_autocommit() {
-                        // SQLite gave up the whole transaction, so every job of it failed.
-                        return Err(cause);
-                    }
-                    execute("ROLLBACK TO job")?;
-                    execute("RELEASE job")?;
-                }
+    /// Performs the jobs whose turn it is, which are in the batch then, and commits.
+    fn transaction(
+        &mut self,
+        queue: &mut Queue,
+        batch: &mut Vec<Box<dyn Job>>,
+    ) -> Result<Changes, Cause> {
+        let began = Instant::now();
+        self.execute("BEGIN IMMEDIATE")?;
+        let mut all = Changes::new(Arc::clone(&self.shared));
+        while let Some(job) = queue.pop() {
+            let job = batch.push_mut(job);
+            if let Some(changes) = self.perform(job.as_mut(), &all)? {
+                all.absorb(changes);
+            }
+            if began.elapsed() >= TURN {
+                break;
             }
         }
-        all.write_counts(connection).map_err(|error| Cause::of(&error))?;
-        execute("COMMIT")?;
+        all.write_counts(&self.connection).map_err(|error| Cause::of(&error))?;
+        self.execute("COMMIT")?;
         Ok(all)
+    }
+
+    /// Performs a job within the transaction. What it changed if it fails is taken back alone; the
+    /// error is that of the whole transaction.
+    fn perform(&mut self, job: &mut dyn Job, before: &Changes) -> Result<Option<Changes>, Cause> {
+        self.execute("SAVEPOINT job")?;
+        let Self { connection, shared, names, next_seq, .. } = self;
+        let changes = Changes::new(Arc::clone(shared));
+        let mut tx = Tx { connection, shared, names, next_seq, before, changes };
+        match job.perform(&mut tx) {
+            Ok(()) => {
+                let changes = tx.changes;
+                self.execute("RELEASE job")?;
+                Ok(Some(changes))
+            }
+            Err(cause) => {
+                drop(tx);
+                names.clear();
+                if connection.is_autocommit() {
+                    // SQLite gave up the whole transaction, so every job of it failed.
+                    return Err(cause);
+                }
+                self.execute("ROLLBACK TO job")?;
+                self.execute("RELEASE job")?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), Cause> {
+        let done = self.connection.prepare_cached(sql).and_then(|mut sql| sql.execute([]));
+        done.map(drop).map_err(|error| Cause::of(&error))
     }
 }
