@@ -137,17 +137,13 @@ impl Runner {
             drop(stop);
         };
         // Both at once: streams of events end when the engine stops, and the server waits for them.
-        let serving = async {
-            let ended = server.run(stopping).await;
-            ended.map_err(|error| server_failure(&error))
-        };
         let engine_end = async {
-            // The sender is dropped when the stop begins, or when the server has failed.
+            // The sender is dropped when the stop begins.
             drop(stopped.await);
             engine.stop().await.map_err(|error| engine_failure(&error))
         };
-        let (served, ended) = tokio::join!(serving, engine_end);
-        served.and(ended)
+        let ((), ended) = tokio::join!(server.run(stopping), engine_end);
+        ended
     }
 }
 
@@ -231,7 +227,6 @@ fn server_failure(error: &signalbox_server::Error) -> Failure {
         signalbox_server::Error::Listen { .. } => {
             failure.help("is the port taken? `--listen` names another address")
         }
-        signalbox_server::Error::Serve(_) => failure,
     }
 }
 

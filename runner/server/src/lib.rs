@@ -7,6 +7,7 @@
 mod api;
 mod app;
 mod body;
+mod connections;
 mod guard;
 mod listener;
 mod options;

@@ -30,7 +30,4 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// Connections can no longer be taken.
-    #[error("serve requests")]
-    Serve(#[source] std::io::Error),
 }

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::connections;
 use crate::listener::Bounded;
 use crate::options::{Error, Options};
 use crate::routes;
@@ -51,25 +52,22 @@ impl Server {
 
     /// Serves until `shutdown` resolves; then takes nothing new, ends streams of events and lets
     /// the requests that are under way end, for at most ten seconds.
-    pub async fn run(self, shutdown: impl Future) -> Result<(), Error> {
+    pub async fn run(self, shutdown: impl Future) {
         let mut closing = self.close.subscribe();
         let stop = async move {
             // An error means that the sender is gone: stop as well.
             drop(closing.wait_for(|closing| *closing).await);
         };
-        let serving =
-            axum::serve(Bounded::new(self.listener), self.router).with_graceful_shutdown(stop);
-        let mut serving = std::pin::pin!(serving.into_future());
+        let serving = connections::serve(Bounded::new(self.listener), self.router, stop);
+        let mut serving = std::pin::pin!(serving);
         tokio::select! {
-            ended = &mut serving => return ended.map_err(Error::Serve),
+            () = &mut serving => return,
             _ = shutdown => {}
         }
         self.close.send_replace(true);
-        let Ok(ended) = tokio::time::timeout(GRACE, serving).await else {
+        if tokio::time::timeout(GRACE, serving).await.is_err() {
             tracing::warn!("left requests behind that did not end in time");
-            return Ok(());
-        };
-        ended.map_err(Error::Serve)
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Fixture {
     pub(super) address: SocketAddr,
     pub(super) engine: Engine,
     close: oneshot::Sender<()>,
-    serving: JoinHandle<Result<(), crate::Error>>,
+    serving: JoinHandle<()>,
     _repo: Repo,
     _data: tempfile::TempDir,
 }
@@ -68,7 +68,7 @@ impl Fixture {
     /// Begins to stop the server, and waits until it has.
     pub(super) async fn stop(self) {
         self.close.send(()).unwrap();
-        tokio::time::timeout(PATIENCE, self.serving).await.unwrap().unwrap().unwrap();
+        tokio::time::timeout(PATIENCE, self.serving).await.unwrap().unwrap();
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
