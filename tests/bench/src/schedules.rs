@@ -75,7 +75,8 @@ async fn lateness(handle: &Handle) -> Result<f64> {
 fn memory(binary: &Path) -> Result<f64> {
     let mut weights = Vec::new();
     for schedules in [1, SCHEDULES] {
-        let (launch, mut first) = Serve::start(binary, &repository(schedules).path());
+        let repo = repository(schedules);
+        let (launch, mut first) = Serve::start(binary, &repo.path());
         first.client().post("/api/v1/sync", &serde_json::json!({ "wait": 120 })).expect(200);
         first.terminate();
         let mut serve = launch.start();
