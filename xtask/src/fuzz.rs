@@ -31,7 +31,7 @@ const MOST: (usize, u64) = (300, 1 << 20);
 /// What inputs are called that showed a fault once. They are never dropped.
 const FOUND: &str = "found-";
 
-/// Runs of up to so many seconds draw the same inputs each time.
+/// Runs of up to so many seconds begin with the same chance each time.
 const SHORT: u64 = 60;
 /// What seeds are called.
 const SEED: &str = "seed-";
@@ -137,7 +137,8 @@ impl Target {
         command.args(BOUNDS).args([MAX_LEN, "-print_final_stats=1", "-reload=0"]);
         command.arg(format!("-max_total_time={seconds}"));
         if seconds <= SHORT {
-            // The same inputs for everybody: a change is judged, and not the day.
+            // A change is judged, and not the day. Only about: what is kept follows from coverage, and
+            // that from hashes that differ from process to process.
             command.arg("-seed=1");
         }
         command.arg(option("-dict=", &self.beside("words")));
